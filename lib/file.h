@@ -1,0 +1,53 @@
+#ifndef LIB_FILE_H
+#define LIB_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "lib/err.h"
+
+/* Read a whole file of at most `max` bytes. ERR_SYS when the kernel says no,
+ * ERR_INPUT when it is larger. *text is NUL-terminated, owned by the caller;
+ * `len` may be NULL, then a NUL byte inside the file is ERR_INPUT too. */
+int file_read(const char *path, size_t max, char **text, size_t *len,
+	struct err *e);
+
+/* Replace a file atomically and durably: a new file in the same directory,
+ * fsync, rename over `path`, fsync of the directory. The reader sees the old
+ * bytes or the new ones. Owner and mode of an existing file are kept, else
+ * `mode` is used. On failure the old file is untouched. ERR_SYS. */
+int file_replace(const char *path, const void *bytes, size_t len, mode_t mode,
+	struct err *e);
+
+/* Write a file without the promise above (created with `mode`, truncated,
+ * parent directories made). ERR_SYS. */
+int file_write(const char *path, const void *bytes, size_t len, mode_t mode,
+	struct err *e);
+
+/* Append bytes, creating the file with `mode`. ERR_SYS. */
+int file_append(const char *path, const void *bytes, size_t len, mode_t mode,
+	struct err *e);
+
+/* Make a directory and its parents (like mkdir -p). ERR_SYS. */
+int dir_make(const char *path, mode_t mode, struct err *e);
+
+/* All of `bytes` to `fd`, whatever write(2) takes at once. ERR_SYS. */
+int fd_write_all(int fd, const void *bytes, size_t len, struct err *e);
+
+bool file_exists(const char *path);
+
+/* First line of a small file below `root` (sysfs and such), blanks at the end
+ * removed, or NULL when it cannot be read. `root` may be "". Owned. */
+char *file_line(const char *root, const char *path);
+
+/* The names in a directory without "." and "..", sorted by byte value, as a
+ * NULL-terminated array; free with names_free. NULL when it cannot be read. */
+char **dir_names(const char *path);
+void names_free(char **names);
+
+/* A name from outside that may become part of a path: [A-Za-z0-9._-], 1 to
+ * 64 bytes, no leading dot. */
+bool name_is_safe(const char *name);
+
+#endif
