@@ -1,0 +1,93 @@
+#ifndef CMDB_ENTRY_H
+#define CMDB_ENTRY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/base.h"
+#include "lib/buf.h"
+#include "lib/err.h"
+#include "lib/value.h"
+
+/* A .cmdb file: a list of entries (dicts), each at most once given to a
+ * machine. docs/formats.md is the contract. */
+#define CMDB_MAX_BYTES (64 * 1024 * 1024)
+#define CMDB_MAX_ENTRIES 1000000
+
+struct cmdb_entry {
+	struct value *fields; /* dict; owned by the cmdb */
+	int64_t id;	      /* from "# ID@GEN" behind it; 0: none yet */
+	int64_t gen;
+	bool used; /* has the key `used`, whatever its value */
+};
+
+struct cmdb;
+
+/* Read a .cmdb text. ERR_INPUT with path:line:column. An empty text is
+ * refused (an empty file never means "no CMDB"); an empty list is a CMDB
+ * without entries. */
+int cmdb_parse(struct cmdb **out, const char *path, const char *text,
+	size_t len, struct err *e);
+
+size_t cmdb_len(const struct cmdb *c);
+const struct cmdb_entry *cmdb_at(const struct cmdb *c, size_t i);
+
+/* The store named on line 1 ("# edeploy STORE-ID"), or NULL. Borrowed. */
+const char *cmdb_store_id(const struct cmdb *c);
+
+/* A change to write back: entry `index` of the parsed text now has these
+ * fields, id and gen. */
+struct cmdb_change {
+	size_t index;
+	const struct value *fields;
+	int64_t id, gen;
+};
+
+/* The text of the file with these entries replaced, each on its place and
+ * followed by "# ID@GEN", and line 1 naming the store. Every other byte stays
+ * as it was. `changes` are in order of index. */
+void cmdb_rewrite(const struct cmdb *c, const char *store_id,
+	const struct cmdb_change *changes, size_t len, struct buf *out);
+
+void cmdb_free(struct cmdb *c);
+AUTO_DEFINE(cmdb)
+
+/* ---- choosing: pure ---- */
+
+/* A bound variable of the machine that asks. */
+struct cmdb_var {
+	const char *name, *value;
+	bool key;      /* $$name */
+	bool identity; /* a MAC, serial or UUID: distinguishes machines */
+};
+
+struct cmdb_candidate {
+	const struct value *fields;
+	bool used;
+	const char *owner; /* machine id; NULL: none, or none known */
+};
+
+enum cmdb_choice {
+	CMDB_CHOSEN, /* *at */
+	CMDB_FULL,   /* "No more entry in the CMDB" */
+	CMDB_NONE,   /* $$ keys, and no entry holds them */
+	CMDB_TAKEN   /* the entry that fits is another machine's: *at */
+};
+
+/* COMPAT: $$ keys choose if there are any; else the entry that holds all
+ * bindings, else the first free one. A used entry goes only to its owner, or,
+ * when no owner is known, to the machine whose bindings it holds. A free
+ * entry that holds another value for a variable bound from an identity fact
+ * is reserved for that machine. `machine` is the asker's id, or NULL in a dry
+ * run. */
+enum cmdb_choice cmdb_choose(const struct cmdb_candidate *all, size_t len,
+	const struct cmdb_var *vars, size_t vars_len, const char *machine,
+	size_t *at);
+
+/* The entry overwritten by the variables, plus used: 1. Owned by the
+ * caller. */
+struct value *cmdb_claim(const struct value *fields,
+	const struct cmdb_var *vars, size_t vars_len);
+
+#endif

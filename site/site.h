@@ -1,0 +1,130 @@
+#ifndef SITE_SITE_H
+#define SITE_SITE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/buf.h"
+#include "lib/err.h"
+#include "lib/value.h"
+#include "site/conf.h"
+#include "specs/facts.h"
+
+/* The decision: one site with its store, the one door of the server. Any
+ * thread may call; what changes something is committed, durably, by the one
+ * writer thread before the call returns. Failures: ERR_INPUT the asker's bytes
+ * are wrong (400), ERR_REFUSED understood and no (403, 404, 409 as each call
+ * says), ERR_SYS ours (500). */
+struct site;
+
+/* Open store and site and start the writer thread. A site whose files are
+ * wrong opens all the same: machines that need the wrong file wait. */
+int site_open(struct site **out, const struct conf *c, struct err *e);
+void site_free(struct site *s); /* stops the writer, closes the store */
+AUTO_DEFINE(site)
+
+const struct conf *site_conf(const struct site *s);
+
+/* ---- a machine asks what it shall become ---- */
+
+enum site_outcome {
+	SITE_ASSIGNED,	 /* script holds the configure script */
+	SITE_BOOT_LOCAL, /* an installed machine: the script is boot_local() */
+	SITE_NO_MATCH,	 /* no profile fits; detail tells why for each */
+	SITE_WAITS	 /* visible to the operator; ask again later */
+};
+
+struct site_upload {
+	const char *run;  /* TOKEN_HEX - 1 hex digits, or NULL: an old agent */
+	const struct facts *facts;
+	const char *peer; /* address it came from, for the record */
+};
+
+struct site_reply {
+	enum site_outcome outcome;
+	char *machine; /* id */
+	char *run;     /* id; one is made for old agents */
+	char *token;   /* authenticates the run's reports */
+	char *profile; /* NULL unless assigned */
+	char *reason;  /* one line; NULL when assigned */
+	char *detail;  /* lines, one a profile; may be NULL */
+	struct buf script;
+};
+
+/* Within one run the same bytes are answered again. Clear `out` in any case. */
+int site_upload(struct site *s, const struct site_upload *u,
+	struct site_reply *out, struct err *e);
+void site_reply_clear(struct site_reply *r);
+
+/* The first eDeploy's failure report: ends the open run of an agent without
+ * run id whose facts are these. Anything else changes nothing. */
+int site_old_failure(struct site *s, const struct facts *f,
+	const char *profile, struct err *e);
+
+/* ---- a run reports ---- */
+
+/* `events` is the list of docs/wire.md, each with its number; those already
+ * stored are skipped. ERR_REFUSED: run unknown, wrong token, or not the
+ * machine's open run. *next is the number wanted next. */
+int site_events(struct site *s, const char *run, const char *token,
+	const struct value *events, int64_t *next, struct err *e);
+
+/* May this run write its log, and where: LOGDIR/RUN.log. Owned by the caller.
+ * A run that ended may still send the rest of its log. */
+int site_log_path(struct site *s, const char *run, const char *token,
+	char **path, struct err *e);
+
+/* ---- a boot loader asks ---- */
+
+enum site_boot { SITE_BOOT_INSTALL, SITE_BOOT_DISK };
+
+struct site_boot_ask {
+	const char *uuid, *serial; /* NULL or "" when not given */
+	const char *mac;
+};
+
+/* What a machine that stands at its boot loader shall boot: its disk when it
+ * is installed and no reinstall is asked for. Changes nothing. */
+int site_boot(struct site *s, const struct site_boot_ask *ask,
+	enum site_boot *out, struct err *e);
+
+/* ---- an operator asks (edeployctl, pages) ---- */
+
+/* List of machines as docs/wire.md has it. */
+int site_machines(struct site *s, struct value **out, struct err *e);
+
+/* One machine with its run, events and variables. `name` is its id, or a
+ * hostname, MAC, serial or UUID that names exactly one. ERR_REFUSED when it
+ * names none or several. */
+int site_machine(struct site *s, const char *name, struct value **out,
+	struct err *e);
+
+/* Events after number `after`, waiting up to `wait_ms` for one. */
+int site_feed(struct site *s, int64_t after, int wait_ms, struct value **out,
+	struct err *e);
+
+/* One-shot: the next run of this machine installs. */
+int site_reinstall(struct site *s, const char *name, struct err *e);
+
+/* Give unit and entry back; the machine is asked for anew at its next run. */
+int site_release(struct site *s, const char *name, struct err *e);
+
+/* ---- pure: no store, no file created ---- */
+
+/* All that is wrong with the files of a site: a list of {"file", "line",
+ * "message", "level"}; empty when it is good. */
+int site_check(const struct conf *c, struct value **out, struct err *e);
+
+struct site_dry_match {
+	char *profile;	    /* NULL when none fits */
+	struct value *vars; /* bindings; NULL when none fits */
+	struct value *tried; /* [{profile, outcome, reason}] in order */
+};
+
+/* Which profile would fit these facts, were every unit free. */
+int site_dry_match(const struct conf *c, const struct facts *f,
+	struct site_dry_match *out, struct err *e);
+void site_dry_match_clear(struct site_dry_match *m);
+
+#endif
