@@ -17,7 +17,7 @@
 
 struct cmdb_entry {
 	struct value *fields; /* dict; owned by the cmdb */
-	int64_t id;	      /* from "# ID@GEN" behind it; 0: none yet */
+	int64_t id;           /* from "# ID@GEN" behind it; 0: none yet */
 	int64_t gen;
 	bool used; /* has the key `used`, whatever its value */
 };
@@ -28,7 +28,7 @@ struct cmdb;
  * refused (an empty file never means "no CMDB"); an empty list is a CMDB
  * without entries. */
 int cmdb_parse(struct cmdb **out, const char *path, const char *text,
-	size_t len, struct err *e);
+	       size_t len, struct err *e);
 
 size_t cmdb_len(const struct cmdb *c);
 const struct cmdb_entry *cmdb_at(const struct cmdb *c, size_t i);
@@ -48,7 +48,8 @@ struct cmdb_change {
  * followed by "# ID@GEN", and line 1 naming the store. Every other byte stays
  * as it was. `changes` are in order of index. */
 void cmdb_rewrite(const struct cmdb *c, const char *store_id,
-	const struct cmdb_change *changes, size_t len, struct buf *out);
+		  const struct cmdb_change *changes, size_t len,
+		  struct buf *out);
 
 void cmdb_free(struct cmdb *c);
 AUTO_DEFINE(cmdb)
@@ -82,12 +83,12 @@ enum cmdb_choice {
  * is reserved for that machine. `machine` is the asker's id, or NULL in a dry
  * run. */
 enum cmdb_choice cmdb_choose(const struct cmdb_candidate *all, size_t len,
-	const struct cmdb_var *vars, size_t vars_len, const char *machine,
-	size_t *at);
+			     const struct cmdb_var *vars, size_t vars_len,
+			     const char *machine, size_t *at);
 
 /* The entry overwritten by the variables, plus used: 1. Owned by the
  * caller. */
 struct value *cmdb_claim(const struct value *fields,
-	const struct cmdb_var *vars, size_t vars_len);
+			 const struct cmdb_var *vars, size_t vars_len);
 
 #endif

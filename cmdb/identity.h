@@ -11,7 +11,7 @@ enum identity_kind { IDENTITY_UUID, IDENTITY_SERIAL, IDENTITY_MAC };
 
 struct identity {
 	char *uuid, *serial; /* NULL: none that counts */
-	char **macs;	     /* lower case, sorted, each once */
+	char **macs;         /* lower case, sorted, each once */
 	size_t macs_len;
 };
 
@@ -19,7 +19,7 @@ struct identity {
  * and its like, a multicast or zero MAC) is left out. Spelling is made one:
  * lower case, blanks at the ends removed. */
 void identity_add(struct identity *id, enum identity_kind kind,
-	const char *value);
+		  const char *value);
 
 /* After the last add: drop a serial that repeats the UUID or a MAC. */
 void identity_settle(struct identity *id);
@@ -30,9 +30,9 @@ struct identity_known {
 };
 
 enum identity_verdict {
-	IDENTITY_NEW,	/* no kind agrees with any known machine */
-	IDENTITY_KNOWN, /* *at is the machine */
-	IDENTITY_WAITS, /* ambiguous: reason tells */
+	IDENTITY_NEW,    /* no kind agrees with any known machine */
+	IDENTITY_KNOWN,  /* *at is the machine */
+	IDENTITY_WAITS,  /* ambiguous: reason tells */
 	IDENTITY_NOTHING /* no kind at all */
 };
 
@@ -40,8 +40,8 @@ enum identity_verdict {
  * with it (others may be left out). Two kinds agree, or the only kind that
  * both have -> known. `reason` gets one line. Pure. */
 enum identity_verdict identity_judge(const struct identity *seen,
-	const struct identity_known *known, size_t len, size_t *at,
-	char reason[200]);
+				     const struct identity_known *known,
+				     size_t len, size_t *at, char reason[200]);
 
 void identity_clear(struct identity *id);
 

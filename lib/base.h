@@ -33,7 +33,7 @@
 
 /* Memory that is never NULL: out of memory ends the process, here and nowhere
  * else. Cap every size that comes from outside before you ask. */
-void *base_alloc(size_t size); /* zeroed */
+void *base_alloc(size_t size);               /* zeroed */
 void *base_array(size_t count, size_t size); /* zeroed, overflow checked */
 void *base_resize(void *old, size_t count, size_t size);
 char *base_strdup(const char *s);

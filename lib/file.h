@@ -11,23 +11,23 @@
  * ERR_INPUT when it is larger. *text is NUL-terminated, owned by the caller;
  * `len` may be NULL, then a NUL byte inside the file is ERR_INPUT too. */
 int file_read(const char *path, size_t max, char **text, size_t *len,
-	struct err *e);
+	      struct err *e);
 
 /* Replace a file atomically and durably: a new file in the same directory,
  * fsync, rename over `path`, fsync of the directory. The reader sees the old
  * bytes or the new ones. Owner and mode of an existing file are kept, else
  * `mode` is used. On failure the old file is untouched. ERR_SYS. */
 int file_replace(const char *path, const void *bytes, size_t len, mode_t mode,
-	struct err *e);
+		 struct err *e);
 
 /* Write a file without the promise above (created with `mode`, truncated,
  * parent directories made). ERR_SYS. */
 int file_write(const char *path, const void *bytes, size_t len, mode_t mode,
-	struct err *e);
+	       struct err *e);
 
 /* Append bytes, creating the file with `mode`. ERR_SYS. */
 int file_append(const char *path, const void *bytes, size_t len, mode_t mode,
-	struct err *e);
+		struct err *e);
 
 /* Make a directory and its parents (like mkdir -p). ERR_SYS. */
 int dir_make(const char *path, mode_t mode, struct err *e);

@@ -3,8 +3,8 @@
 
 #include <stddef.h>
 
-#define HASH_HEX 65   /* BLAKE2b-256 as lower-case hex, and NUL */
-#define TOKEN_HEX 33  /* 128 random bits as lower-case hex, and NUL */
+#define HASH_HEX 65  /* BLAKE2b-256 as lower-case hex, and NUL */
+#define TOKEN_HEX 33 /* 128 random bits as lower-case hex, and NUL */
 
 /* BLAKE2b with 256 bits of output, the same as `b2sum -l 256`. */
 void hash_hex(const void *bytes, size_t len, char out[HASH_HEX]);

@@ -11,14 +11,15 @@
 struct http_ask {
 	const char *method; /* "GET", "POST", "PUT" */
 	const char *url;
-	const char *unix_socket;   /* connect there instead, or NULL */
-	const char *const *headers; /* "Name: value", NULL-terminated, or NULL */
-	const void *body;	   /* NULL: none */
+	const char *unix_socket; /* connect there instead, or NULL */
+	const char *const
+		*headers; /* "Name: value", NULL-terminated, or NULL */
+	const void *body; /* NULL: none */
 	size_t body_len;
-	int connect_ms;	      /* 0: 10 s */
-	int deadline_ms;      /* whole exchange; 0: 60 s */
-	size_t max_body;      /* of the answer; 0: 16 MiB */
-	const char *want[8];  /* answer headers to keep, NULL-terminated */
+	int connect_ms;      /* 0: 10 s */
+	int deadline_ms;     /* whole exchange; 0: 60 s */
+	size_t max_body;     /* of the answer; 0: 16 MiB */
+	const char *want[8]; /* answer headers to keep, NULL-terminated */
 };
 
 struct http_answer {
@@ -30,8 +31,7 @@ struct http_answer {
 /* 0 when a whole answer came, whatever its status: a body cut before its
  * Content-Length is ERR_PEER, as is everything that the network did.
  * Redirects are not followed. Clear `out` in any case. */
-int http_do(const struct http_ask *ask, struct http_answer *out,
-	struct err *e);
+int http_do(const struct http_ask *ask, struct http_answer *out, struct err *e);
 
 void http_answer_clear(struct http_answer *a);
 

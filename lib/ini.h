@@ -6,7 +6,7 @@
 /* One KEY of one [section]; names as written. Return -1 with `e` set to
  * refuse it: the message gets path and line in front. */
 typedef int ini_key(void *ctx, const char *section, const char *key,
-	const char *value, struct err *e);
+		    const char *value, struct err *e);
 
 /* Read an INI file ("key = value" and "key: value", # and ; comments, at most
  * 64 KiB). ERR_SYS, or ERR_INPUT with path:line. */

@@ -12,17 +12,17 @@
  * are accepted. A dict key given twice is refused. docs/formats.md is the
  * contract. */
 struct literal_opts {
-	const char *path;     /* for messages */
-	size_t max_bytes;     /* 0: 16 MiB */
-	size_t max_nodes;     /* 0: 4,000,000 */
-	unsigned max_depth;   /* 0: 32 */
-	const char *call;     /* one function name allowed at the top level
-				 ("generate"), or NULL */
+	const char *path;   /* for messages */
+	size_t max_bytes;   /* 0: 16 MiB */
+	size_t max_nodes;   /* 0: 4,000,000 */
+	unsigned max_depth; /* 0: 32 */
+	const char *call;   /* one function name allowed at the top level
+			       ("generate"), or NULL */
 };
 
 /* Read exactly one literal. ERR_INPUT, with "path:line:column: what"; *out is
  * then untouched. On success the caller owns *out. */
 int literal_parse(struct value **out, const char *text, size_t len,
-	const struct literal_opts *opts, struct err *e);
+		  const struct literal_opts *opts, struct err *e);
 
 #endif

@@ -10,16 +10,16 @@
  * are in docs/formats.md. */
 struct conf {
 	char *section;
-	char *configdir;   /* the site: state, .specs, .configure, .cmdb */
-	char *hwdir;	   /* uploads kept as NAME.hw, or NULL: not kept */
-	char *logdir;	   /* logs of runs, and *.log.gz of old agents */
+	char *configdir; /* the site: state, .specs, .configure, .cmdb */
+	char *hwdir;     /* uploads kept as NAME.hw, or NULL: not kept */
+	char *logdir;    /* logs of runs, and *.log.gz of old agents */
 	char *lockfile;
 	char *metadataurl; /* or NULL */
 	char *storedir;
-	char *bootdir;	   /* what GET /boot/ serves */
-	char *socket;	   /* unix socket for edeployctl */
-	char *listen;	   /* ADDR:PORT, or NULL */
-	char *fastcgi;	   /* socket path, or NULL */
+	char *bootdir; /* what GET /boot/ serves */
+	char *socket;  /* unix socket for edeployctl */
+	char *listen;  /* ADDR:PORT, or NULL */
+	char *fastcgi; /* socket path, or NULL */
 };
 
 struct confs {

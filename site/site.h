@@ -29,14 +29,14 @@ const struct conf *site_conf(const struct site *s);
 /* ---- a machine asks what it shall become ---- */
 
 enum site_outcome {
-	SITE_ASSIGNED,	 /* script holds the configure script */
+	SITE_ASSIGNED,   /* script holds the configure script */
 	SITE_BOOT_LOCAL, /* an installed machine: the script is boot_local() */
-	SITE_NO_MATCH,	 /* no profile fits; detail tells why for each */
-	SITE_WAITS	 /* visible to the operator; ask again later */
+	SITE_NO_MATCH,   /* no profile fits; detail tells why for each */
+	SITE_WAITS       /* visible to the operator; ask again later */
 };
 
 struct site_upload {
-	const char *run;  /* TOKEN_HEX - 1 hex digits, or NULL: an old agent */
+	const char *run; /* TOKEN_HEX - 1 hex digits, or NULL: an old agent */
 	const struct facts *facts;
 	const char *peer; /* address it came from, for the record */
 };
@@ -54,13 +54,13 @@ struct site_reply {
 
 /* Within one run the same bytes are answered again. Clear `out` in any case. */
 int site_upload(struct site *s, const struct site_upload *u,
-	struct site_reply *out, struct err *e);
+		struct site_reply *out, struct err *e);
 void site_reply_clear(struct site_reply *r);
 
 /* The first eDeploy's failure report: ends the open run of an agent without
  * run id whose facts are these. Anything else changes nothing. */
-int site_old_failure(struct site *s, const struct facts *f,
-	const char *profile, struct err *e);
+int site_old_failure(struct site *s, const struct facts *f, const char *profile,
+		     struct err *e);
 
 /* ---- a run reports ---- */
 
@@ -68,12 +68,12 @@ int site_old_failure(struct site *s, const struct facts *f,
  * stored are skipped. ERR_REFUSED: run unknown, wrong token, or not the
  * machine's open run. *next is the number wanted next. */
 int site_events(struct site *s, const char *run, const char *token,
-	const struct value *events, int64_t *next, struct err *e);
+		const struct value *events, int64_t *next, struct err *e);
 
 /* May this run write its log, and where: LOGDIR/RUN.log. Owned by the caller.
  * A run that ended may still send the rest of its log. */
 int site_log_path(struct site *s, const char *run, const char *token,
-	char **path, struct err *e);
+		  char **path, struct err *e);
 
 /* ---- a boot loader asks ---- */
 
@@ -87,7 +87,7 @@ struct site_boot_ask {
 /* What a machine that stands at its boot loader shall boot: its disk when it
  * is installed and no reinstall is asked for. Changes nothing. */
 int site_boot(struct site *s, const struct site_boot_ask *ask,
-	enum site_boot *out, struct err *e);
+	      enum site_boot *out, struct err *e);
 
 /* ---- an operator asks (edeployctl, pages) ---- */
 
@@ -98,11 +98,11 @@ int site_machines(struct site *s, struct value **out, struct err *e);
  * hostname, MAC, serial or UUID that names exactly one. ERR_REFUSED when it
  * names none or several. */
 int site_machine(struct site *s, const char *name, struct value **out,
-	struct err *e);
+		 struct err *e);
 
 /* Events after number `after`, waiting up to `wait_ms` for one. */
 int site_feed(struct site *s, int64_t after, int wait_ms, struct value **out,
-	struct err *e);
+	      struct err *e);
 
 /* One-shot: the next run of this machine installs. */
 int site_reinstall(struct site *s, const char *name, struct err *e);
@@ -117,14 +117,14 @@ int site_release(struct site *s, const char *name, struct err *e);
 int site_check(const struct conf *c, struct value **out, struct err *e);
 
 struct site_dry_match {
-	char *profile;	    /* NULL when none fits */
-	struct value *vars; /* bindings; NULL when none fits */
+	char *profile;       /* NULL when none fits */
+	struct value *vars;  /* bindings; NULL when none fits */
 	struct value *tried; /* [{profile, outcome, reason}] in order */
 };
 
 /* Which profile would fit these facts, were every unit free. */
 int site_dry_match(const struct conf *c, const struct facts *f,
-	struct site_dry_match *out, struct err *e);
+		   struct site_dry_match *out, struct err *e);
 void site_dry_match_clear(struct site_dry_match *m);
 
 #endif

@@ -25,9 +25,9 @@ struct facts *facts_new(void);
 /* Append a copy. For detection, whose words are printable and short; they are
  * cut at FACT_WORD_MAX. */
 void facts_add(struct facts *f, const char *cls, const char *name,
-	const char *property, const char *value);
+	       const char *property, const char *value);
 void facts_addf(struct facts *f, const char *cls, const char *name,
-	const char *property, const char *fmt, ...)
+		const char *property, const char *fmt, ...)
 	__attribute__((format(printf, 5, 6)));
 
 /* Read the upload format: a JSON list of lists of four words. Numbers become
@@ -35,7 +35,7 @@ void facts_addf(struct facts *f, const char *cls, const char *name,
  * other shapes and anything over the caps are ERR_INPUT with the item's
  * number. Bytes outside ASCII are dropped from words (docs/formats.md). */
 int facts_from_json(struct facts **out, const char *text, size_t len,
-	struct err *e);
+		    struct err *e);
 
 /* The same format, one fact a line. */
 void facts_to_json(const struct facts *f, struct buf *out);
@@ -45,8 +45,8 @@ const struct fact *facts_at(const struct facts *f, size_t i);
 
 /* Value of the first fact with these three words, or NULL. A NULL word fits
  * anything. Borrowed. */
-const char *facts_find(const struct facts *f, const char *cls,
-	const char *name, const char *property);
+const char *facts_find(const struct facts *f, const char *cls, const char *name,
+		       const char *property);
 
 void facts_free(struct facts *f);
 AUTO_DEFINE(facts)

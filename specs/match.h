@@ -29,7 +29,7 @@ struct match {
  * search is complete: a miss means that there is no such way. `budget` 0:
  * MATCH_STEPS. Clear `out` with match_clear. */
 void match_run(const struct patterns *p, const struct facts *f,
-	unsigned long budget, struct match *out);
+	       unsigned long budget, struct match *out);
 
 void match_clear(struct match *m);
 

@@ -19,7 +19,7 @@ struct patterns;
  * a bad number, network or regular expression. docs/formats.md is the
  * contract. On success the caller owns *out. */
 int patterns_parse(struct patterns **out, const char *path, const char *text,
-	size_t len, struct err *e);
+		   size_t len, struct err *e);
 
 size_t patterns_len(const struct patterns *p);
 

@@ -23,7 +23,7 @@ struct state;
 /* ERR_INPUT with path:line:column. A negative total counts as 0; text that is
  * a number counts as that number. */
 int state_parse(struct state **out, const char *path, const char *text,
-	size_t len, struct err *e);
+		size_t len, struct err *e);
 
 size_t state_len(const struct state *s);
 const struct quota *state_at(const struct state *s, size_t i);

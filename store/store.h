@@ -52,10 +52,10 @@ const char *condition_name(enum condition c); /* "waiting", ... */
 struct store_machine {
 	int64_t id; /* shown as m1, m2, ... */
 	enum condition condition;
-	char *reason;	/* one line, or NULL */
-	char *product;	/* for tables, or NULL */
-	char *facts;	/* JSON of the last upload */
-	char *peer;	/* address of the last upload */
+	char *reason;  /* one line, or NULL */
+	char *product; /* for tables, or NULL */
+	char *facts;   /* JSON of the last upload */
+	char *peer;    /* address of the last upload */
 	int64_t first_seen_ms, last_seen_ms;
 	bool reinstall; /* asked for, not yet consumed */
 	/* the assignment; profile NULL when there is none */
@@ -68,58 +68,58 @@ struct store_machine {
 void store_machine_clear(struct store_machine *m);
 
 /* New row; sets m->id. */
-int store_machine_add(struct store *s, struct store_machine *m,
-	struct err *e);
+int store_machine_add(struct store *s, struct store_machine *m, struct err *e);
 int store_machine_put(struct store *s, const struct store_machine *m,
-	struct err *e);
+		      struct err *e);
 /* *found false when there is none. */
 int store_machine_get(struct store *s, int64_t id, struct store_machine *out,
-	bool *found, struct err *e);
+		      bool *found, struct err *e);
 
 /* All machines, by id; `each` returns non-zero to stop. */
 typedef int store_each_machine(void *ctx, const struct store_machine *m);
 int store_machines(struct store *s, store_each_machine *each, void *ctx,
-	struct err *e);
+		   struct err *e);
 
 /* How many machines of this profile are assigned, installing or installed. */
 int store_live(struct store *s, const char *profile, uint64_t *out,
-	struct err *e);
+	       struct err *e);
 
 /* ---- identities: (kind, value) belongs to one machine ---- */
 
 int store_identity_add(struct store *s, int64_t machine, int kind,
-	const char *value, struct err *e); /* ERR_REFUSED: another's */
+		       const char *value,
+		       struct err *e); /* ERR_REFUSED: another's */
 int store_identity_drop(struct store *s, int64_t machine, int kind,
-	const char *value, struct err *e);
+			const char *value, struct err *e);
 /* Machine of that value, 0 when none. */
 int store_identity_find(struct store *s, int kind, const char *value,
-	int64_t *machine, struct err *e);
+			int64_t *machine, struct err *e);
 typedef int store_each_identity(void *ctx, int kind, const char *value);
 int store_identities(struct store *s, int64_t machine,
-	store_each_identity *each, void *ctx, struct err *e);
+		     store_each_identity *each, void *ctx, struct err *e);
 
 /* ---- entries of a profile's CMDB ---- */
 
 struct store_entry {
-	int64_t id;	 /* never given twice */
+	int64_t id; /* never given twice */
 	char *profile;
 	int64_t position; /* order in the file */
-	int64_t gen;	 /* raised at each change by the server */
-	char *fields;	 /* JSON object (value_json) */
+	int64_t gen;      /* raised at each change by the server */
+	char *fields;     /* JSON object (value_json) */
 	bool used;
 	int64_t machine; /* owner; 0: none known */
-	bool gone;	 /* no longer in the file, nobody's */
+	bool gone;       /* no longer in the file, nobody's */
 };
 
 void store_entry_clear(struct store_entry *t);
 int store_entry_add(struct store *s, struct store_entry *t, struct err *e);
 int store_entry_put(struct store *s, const struct store_entry *t,
-	struct err *e);
+		    struct err *e);
 int store_entry_get(struct store *s, int64_t id, struct store_entry *out,
-	bool *found, struct err *e);
+		    bool *found, struct err *e);
 typedef int store_each_entry(void *ctx, const struct store_entry *t);
-int store_entries(struct store *s, const char *profile,
-	store_each_entry *each, void *ctx, struct err *e); /* by position */
+int store_entries(struct store *s, const char *profile, store_each_entry *each,
+		  void *ctx, struct err *e); /* by position */
 
 /* ---- runs ---- */
 
@@ -131,13 +131,13 @@ struct store_run {
 	int64_t machine;
 	int64_t started_ms, heard_ms, ended_ms; /* ended 0: open */
 	enum run_outcome outcome;
-	bool old_agent;	  /* came without a run id */
-	bool local;	  /* answered boot_local() */
+	bool old_agent;   /* came without a run id */
+	bool local;       /* answered boot_local() */
 	char *facts_hash; /* of the upload */
-	char *profile;	  /* NULL: none */
-	char *answer;	  /* the bytes sent, to be sent again */
-	char *reason;	  /* why it failed, or NULL */
-	char *phase;	  /* last phase told, or NULL */
+	char *profile;    /* NULL: none */
+	char *answer;     /* the bytes sent, to be sent again */
+	char *reason;     /* why it failed, or NULL */
+	char *phase;      /* last phase told, or NULL */
 	int64_t next_event;
 };
 
@@ -145,29 +145,29 @@ void store_run_clear(struct store_run *r);
 int store_run_add(struct store *s, const struct store_run *r, struct err *e);
 int store_run_put(struct store *s, const struct store_run *r, struct err *e);
 int store_run_get(struct store *s, const char *id, struct store_run *out,
-	bool *found, struct err *e);
+		  bool *found, struct err *e);
 typedef int store_each_run(void *ctx, const struct store_run *r);
 int store_runs(struct store *s, int64_t machine, store_each_run *each,
-	void *ctx, struct err *e); /* newest first */
+	       void *ctx, struct err *e); /* newest first */
 
 /* ---- events ---- */
 
 struct store_event {
-	int64_t seq;	 /* over all runs, for watching; 0 when adding */
+	int64_t seq; /* over all runs, for watching; 0 when adding */
 	char *run;
 	int64_t machine;
-	int64_t number;	 /* within the run */
-	int64_t at_ms;	 /* server's clock */
-	char *kind;	 /* phase, progress, message, done, failed, ... */
-	char *body;	 /* JSON object */
+	int64_t number; /* within the run */
+	int64_t at_ms;  /* server's clock */
+	char *kind;     /* phase, progress, message, done, failed, ... */
+	char *body;     /* JSON object */
 };
 
 int store_event_add(struct store *s, const struct store_event *ev,
-	struct err *e);
+		    struct err *e);
 typedef int store_each_event(void *ctx, const struct store_event *ev);
 int store_events_after(struct store *s, int64_t seq, size_t limit,
-	store_each_event *each, void *ctx, struct err *e);
+		       store_each_event *each, void *ctx, struct err *e);
 int store_events_of_run(struct store *s, const char *run,
-	store_each_event *each, void *ctx, struct err *e);
+			store_each_event *each, void *ctx, struct err *e);
 
 #endif

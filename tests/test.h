@@ -14,7 +14,7 @@ static int test_count, test_failed;
 		test_count++;                                                  \
 		test_failed += !good_;                                         \
 		printf("%sok %d - %s:%d row %zu: %s\n", good_ ? "" : "not ",   \
-			test_count, __FILE__, __LINE__, (size_t)(row), #cond); \
+		       test_count, __FILE__, __LINE__, (size_t)(row), #cond);  \
 	} while (0)
 
 /* The same with a text of its own that tells what was seen. */

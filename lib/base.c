@@ -1,0 +1,83 @@
+/* Memory that never fails to its caller. A server that cannot allocate can
+ * not answer either; every size from outside was capped before it got here. */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "lib/base.h"
+
+static void
+die_out_of_memory(void)
+{
+	static const char text[] = "out of memory\n";
+
+	/* nothing more can be done if even this fails */
+	if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
+		_exit(71);
+	abort();
+}
+
+void *
+base_alloc(size_t size)
+{
+	void *p = calloc(1, size ? size : 1);
+
+	if (!p)
+		die_out_of_memory();
+	return p;
+}
+
+void *
+base_array(size_t count, size_t size)
+{
+	void *p = calloc(count ? count : 1, size ? size : 1);
+
+	if (!p)
+		die_out_of_memory();
+	return p;
+}
+
+void *
+base_resize(void *old, size_t count, size_t size)
+{
+	void *p = reallocarray(old, count ? count : 1, size ? size : 1);
+
+	if (!p)
+		die_out_of_memory();
+	return p;
+}
+
+char *
+base_strndup(const char *s, size_t len)
+{
+	char *copy = base_alloc(len + 1);
+
+	memcpy(copy, s, len);
+	return copy;
+}
+
+char *
+base_strdup(const char *s)
+{
+	return base_strndup(s, strlen(s));
+}
+
+char *
+base_printf(const char *fmt, ...)
+{
+	char *text = NULL;
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (vasprintf(&text, fmt, ap) < 0)
+		die_out_of_memory();
+	va_end(ap);
+	return text;
+}
+
+bool
+str_ends(const char *s, const char *tail)
+{
+	size_t n = strlen(s), t = strlen(tail);
+
+	return n >= t && memcmp(s + n - t, tail, t) == 0;
+}

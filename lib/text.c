@@ -1,0 +1,131 @@
+#include <ctype.h>
+#include <string.h>
+
+#include "lib/base.h"
+#include "lib/text.h"
+
+void
+text_shell_quote(const char *text, struct buf *out)
+{
+	buf_char(out, '\'');
+	for (; *text; text++) {
+		if (*text == '\'')
+			buf_str(out, "'\\''");
+		else
+			buf_char(out, *text);
+	}
+	buf_char(out, '\'');
+}
+
+/* Length of the UTF-8 sequence at `s`, 0 when it is not one. */
+static size_t
+utf8_len(const unsigned char *s, size_t left)
+{
+	size_t n, i;
+
+	if (s[0] >= 0xc2 && s[0] <= 0xdf)
+		n = 2;
+	else if (s[0] >= 0xe0 && s[0] <= 0xef)
+		n = 3;
+	else if (s[0] >= 0xf0 && s[0] <= 0xf4)
+		n = 4;
+	else
+		return 0;
+	if (n > left)
+		return 0;
+	for (i = 1; i < n; i++)
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	/* C1 controls, overlong forms, surrogates, past U+10FFFF */
+	if ((s[0] == 0xc2 && s[1] < 0xa0) || (s[0] == 0xe0 && s[1] < 0xa0) ||
+	    (s[0] == 0xed && s[1] > 0x9f) || (s[0] == 0xf0 && s[1] < 0x90) ||
+	    (s[0] == 0xf4 && s[1] > 0x8f))
+		return 0;
+	return n;
+}
+
+void
+text_show(const char *text, size_t len, int one_line, struct buf *out)
+{
+	size_t i, n;
+
+	for (i = 0; i < len; i += n) {
+		unsigned char c = (unsigned char)text[i];
+
+		n = 1;
+		if (c == '\n' && one_line)
+			buf_str(out, "\\n");
+		else if (c == '\n' || c == '\t' || (c >= 0x20 && c < 0x7f))
+			buf_char(out, (char)c);
+		else if (c >= 0x80 &&
+			 (n = utf8_len((const unsigned char *)text + i,
+				       len - i)) > 0)
+			buf_add(out, text + i, n);
+		else {
+			buf_printf(out, "\\x%02x", c);
+			n = 1;
+		}
+	}
+}
+
+void
+text_url_encode(const char *text, struct buf *out)
+{
+	for (; *text; text++) {
+		unsigned char c = (unsigned char)*text;
+
+		if (c < 0x80 && (isalnum(c) || strchr("-._~", c)))
+			buf_char(out, (char)c);
+		else
+			buf_printf(out, "%%%02X", c);
+	}
+}
+
+static int
+hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+long
+text_url_decode(char *text)
+{
+	char *from = text, *to = text;
+
+	while (*from) {
+		int high, low;
+
+		if (*from != '%') {
+			*to++ = *from == '+' ? ' ' : *from;
+			from++;
+			continue;
+		}
+		high = hex_digit(from[1]);
+		low = high < 0 ? -1 : hex_digit(from[2]);
+		if (low < 0 || high * 16 + low == 0)
+			return -1;
+		*to++ = (char)(high * 16 + low);
+		from += 3;
+	}
+	*to = '\0';
+	return to - text;
+}
+
+char *
+text_trim(char *text)
+{
+	size_t n;
+
+	while (*text && strchr(" \t\r\n", *text))
+		text++;
+	n = strlen(text);
+	while (n > 0 && strchr(" \t\r\n", text[n - 1]))
+		text[--n] = '\0';
+	return text;
+}
