@@ -15,6 +15,8 @@ struct exchange {
 	struct http_answer *out;
 	size_t max, sent;
 	bool too_large;
+	bool framed; /* the answer said how long it is */
+	bool headers_end;
 };
 
 static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
@@ -39,6 +41,20 @@ take_body(char *bytes, size_t one, size_t len, void *ctx)
 	return len;
 }
 
+/* libcurl takes an answer that ends inside its headers, or has no length, as
+ * ended by the close: we could not tell it from one that was cut. */
+static void
+note_framing(struct exchange *x, const char *line, size_t len)
+{
+	if (len >= 5 && memcmp(line, "HTTP/", 5) == 0)
+		x->framed = x->headers_end = false;
+	if ((len > 15 && strncasecmp(line, "Content-Length:", 15) == 0) ||
+	    (len > 18 && strncasecmp(line, "Transfer-Encoding:", 18) == 0))
+		x->framed = true;
+	if (len == 2 && memcmp(line, "\r\n", 2) == 0)
+		x->headers_end = true;
+}
+
 static size_t
 take_header(char *bytes, size_t one, size_t len, void *ctx)
 {
@@ -46,6 +62,7 @@ take_header(char *bytes, size_t one, size_t len, void *ctx)
 	size_t i, n;
 
 	(void)one;
+	note_framing(x, bytes, len);
 	for (i = 0; i < 8 && x->ask->want[i]; i++) {
 		n = strlen(x->ask->want[i]);
 		if (len <= n || bytes[n] != ':' ||

@@ -28,8 +28,9 @@ struct http_answer {
 	char *header[8]; /* those of want[], NULL when absent */
 };
 
-/* 0 when a whole answer came, whatever its status: a body cut before its
- * Content-Length is ERR_PEER, as is everything that the network did.
+/* 0 when a whole answer came, whatever its status: an answer that
+ * was cut anywhere or has no length of its own is ERR_PEER, as is everything
+ * that the network did.
  * Redirects are not followed. Clear `out` in any case. */
 int http_do(const struct http_ask *ask, struct http_answer *out, struct err *e);
 
