@@ -173,6 +173,10 @@ http_do(const struct http_ask *ask, struct http_answer *out, struct err *e)
 	if (code != CURLE_OK)
 		return err_set(e, ERR_PEER, "%s: %s", ask->url,
 			       *why ? why : curl_easy_strerror(code));
+	if (!x.headers_end || (!x.framed && status != 204))
+		return err_set(e, ERR_PEER,
+			       "%s: the answer was cut, or says no length",
+			       ask->url);
 	return 0;
 }
 

@@ -73,7 +73,8 @@ main(void)
 		int r = http_do(&ask, &a, &e);
 
 		if (n < sizeof(whole) - 1)
-			CHECK(n, r < 0 && e.kind == ERR_PEER);
+			CHECK_SHOW(n, r < 0 && e.kind == ERR_PEER, "%d %d %s",
+				   r, a.status, e.text);
 		else
 			CHECK(n, r == 0 && a.status == 200 &&
 					 str_eq(buf_text(&a.body), "hello") &&
