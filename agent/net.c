@@ -1,0 +1,519 @@
+/* The network of the initrd. One loop looks at every interface twice a second
+ * and does what is due: link up, then an address, then a look at the server.
+ * A DHCP client of each interface stays and renews its lease, so a long
+ * install does not lose its address. There is no round that fails: cables and
+ * switches come back, and the console says what is missing meanwhile. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <netdb.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include "lib/base.h"
+#include "lib/buf.h"
+#include "lib/clock.h"
+#include "lib/file.h"
+#include "lib/num.h"
+#include "lib/proc.h"
+#include "lib/text.h"
+
+#include "agent/net.h"
+
+#define LOOK_MS 500
+#define CONNECT_MS 3000
+#define SETTLE_MS 3000 /* for the other interfaces, once one works */
+#define SAY_MIN_MS 5000
+#define SAY_MAX_MS 60000
+#define INTERFACES_MAX 256
+#define LEASE_DIR "/run/edeploy/net"
+#define DHCP_SCRIPT "/etc/udhcpc.script"
+
+/* ---- the word IP= ---- */
+
+static int
+parse_address(struct net_rule *r, const char *config, struct err *e)
+{
+	const char *slash = strchr(config, '/');
+	struct in_addr addr;
+	uint64_t bits;
+	char text[16];
+
+	if (!slash || (size_t)(slash - config) >= sizeof(text))
+		return err_set(e, ERR_INPUT,
+			       "\"%.40s\" is not dhcp, none or ADDRESS/PREFIX",
+			       config);
+	snprintf(text, sizeof(text), "%.*s", (int)(slash - config), config);
+	if (inet_pton(AF_INET, text, &addr) != 1)
+		return err_set(e, ERR_INPUT, "\"%s\" is not an IPv4 address",
+			       text);
+	if (num_u64(slash + 1, 1, 32, &bits, "prefix", e) < 0)
+		return -1;
+	r->how = NET_STATIC;
+	snprintf(r->cidr, sizeof(r->cidr), "%s/%u", text, (unsigned)bits);
+	return 0;
+}
+
+static bool
+interface_name_ok(const char *name)
+{
+	size_t len = strlen(name);
+
+	return len > 0 && len < IFNAMSIZ && name_is_safe(name);
+}
+
+static int
+parse_rule(struct net_rule *r, char *item, struct err *e)
+{
+	char *config = strchr(item, ':'), *vlan;
+	uint64_t n = 0;
+
+	if (!config)
+		return err_set(e, ERR_INPUT,
+			       "\"%.40s\" is not NAME:CONFIG[@VLAN]", item);
+	*config++ = '\0';
+	if (!interface_name_ok(item))
+		return err_set(e, ERR_INPUT, "\"%.40s\" is no interface name",
+			       item);
+	vlan = strchr(config, '@');
+	if (vlan) {
+		*vlan++ = '\0';
+		if (num_u64(vlan, 1, 4094, &n, "VLAN", e) < 0)
+			return -1;
+	}
+	snprintf(r->name, sizeof(r->name), "%s", item);
+	r->vlan = (unsigned)n;
+	if (str_eq(config, "dhcp"))
+		r->how = NET_DHCP;
+	else if (str_eq(config, "none"))
+		r->how = NET_NONE;
+	else
+		return parse_address(r, config, e);
+	return 0;
+}
+
+int
+net_rules_parse(struct net_rules *out, const char *text, struct err *e)
+{
+	AUTO_FREE char *copy = base_strndup(text, 4096);
+	char *at = copy, *item;
+
+	*out = (struct net_rules){ 0 };
+	while ((item = strsep(&at, ","))) {
+		if (out->len == NET_RULES_MAX)
+			return err_set(e, ERR_INPUT, "more than %d items",
+				       NET_RULES_MAX);
+		out->at = base_resize(out->at, out->len + 1, sizeof(*out->at));
+		out->at[out->len] = (struct net_rule){ 0 };
+		if (parse_rule(&out->at[out->len++], item, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+void
+net_rules_clear(struct net_rules *r)
+{
+	free(r->at);
+	*r = (struct net_rules){ 0 };
+}
+
+const struct net_rule *
+net_rule_for(const struct net_rules *r, const char *interface)
+{
+	static const struct net_rule ask_dhcp = { .how = NET_DHCP };
+	const struct net_rule *other = NULL;
+	size_t i;
+
+	for (i = 0; i < r->len; i++) {
+		if (str_eq(r->at[i].name, interface) ||
+		    str_eq(r->at[i].name, "all"))
+			return &r->at[i];
+		if (!other && str_eq(r->at[i].name, "other"))
+			other = &r->at[i];
+	}
+	return other ? other : &ask_dhcp;
+}
+
+/* ---- one interface ---- */
+
+struct nic {
+	char name[IFNAMSIZ];  /* of the port */
+	char works[IFNAMSIZ]; /* where the address goes: the port or a VLAN */
+	bool up, configured, carrier, has_address;
+	char address[INET_ADDRSTRLEN];
+	pid_t dhcp; /* 0: none */
+};
+
+struct net {
+	const struct net_opts *opts;
+	struct net_rules rules;
+	struct nic *nic;
+	size_t len;
+	int64_t started_ms, say_ms, say_pause_ms, first_ms;
+	char server_said[200]; /* why the last look at it failed */
+};
+
+static void say(struct net *n, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static void
+say(struct net *n, const char *fmt, ...)
+{
+	AUTO_CLEAR(buf) line = { 0 };
+	va_list ap;
+
+	va_start(ap, fmt);
+	buf_vprintf(&line, fmt, ap);
+	va_end(ap);
+	n->opts->say(n->opts->ctx, buf_text(&line));
+}
+
+static int
+set_up(const char *name)
+{
+	AUTO_CLOSE int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq ask = { 0 };
+
+	snprintf(ask.ifr_name, sizeof(ask.ifr_name), "%s", name);
+	if (fd < 0 || ioctl(fd, SIOCGIFFLAGS, &ask) < 0)
+		return -1;
+	ask.ifr_flags |= IFF_UP;
+	return ioctl(fd, SIOCSIFFLAGS, &ask);
+}
+
+static bool
+read_carrier(const char *name)
+{
+	AUTO_FREE char *path = base_printf("/sys/class/net/%s/carrier", name);
+	AUTO_FREE char *line = file_line("", path);
+
+	return str_eq(line, "1");
+}
+
+static int
+make_vlan(struct nic *c, unsigned vlan, struct err *e)
+{
+	char id[8];
+	const char *const add[] = { "ip",    "link", "add",    "link",
+				    c->name, "name", c->works, "type",
+				    "vlan",  "id",   id,       NULL };
+
+	snprintf(id, sizeof(id), "%u", vlan);
+	if (snprintf(c->works, sizeof(c->works), "%s.%u", c->name, vlan) >=
+	    IFNAMSIZ)
+		return err_set(e, ERR_INPUT,
+			       "%s.%u is longer than an interface name can be",
+			       c->name, vlan);
+	if (if_nametoindex(c->works) == 0 && proc_ok(add, NULL, e) < 0)
+		return -1;
+	if (set_up(c->works) < 0)
+		return err_sys(e, "%s: set up", c->works);
+	return 0;
+}
+
+/* The client stays in the foreground of its own session and lives on: it
+ * renews the lease until the machine reboots. */
+static pid_t
+start_dhcp(const char *name)
+{
+	const char *const argv[] = { "udhcpc", "-f", "-S",        "-i", name,
+				     "-t",     "3",  "-T",        "2",  "-A",
+				     "3",      "-s", DHCP_SCRIPT, NULL };
+	pid_t pid = fork();
+	int null;
+
+	if (pid != 0)
+		return pid;
+	setsid();
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	dup2(null, 0);
+	dup2(null, 1);
+	dup2(null, 2);
+	execvp(argv[0], (char *const *)(uintptr_t)argv);
+	_exit(127);
+}
+
+static int
+give_static(const struct nic *c, const char *cidr, struct err *e)
+{
+	const char *const add[] = { "ip",  "addr",   "replace", cidr,
+				    "dev", c->works, NULL };
+
+	return proc_ok(add, NULL, e);
+}
+
+static void
+configure(struct net *n, struct nic *c)
+{
+	const struct net_rule *r = net_rule_for(&n->rules, c->name);
+	struct err e = { 0 };
+	int bad = 0;
+
+	c->configured = true;
+	snprintf(c->works, sizeof(c->works), "%s", c->name);
+	if (r->how == NET_NONE) {
+		say(n, "%s: left alone, as IP= says", c->name);
+		return;
+	}
+	if (r->vlan)
+		bad = make_vlan(c, r->vlan, &e);
+	if (!bad && r->how == NET_STATIC)
+		bad = give_static(c, r->cidr, &e);
+	if (!bad && r->how == NET_DHCP)
+		c->dhcp = start_dhcp(c->works);
+	if (bad)
+		say(n, "%s: %s", c->name, e.text);
+	else if (r->how == NET_DHCP)
+		say(n, "%s: link is up, asking for an address", c->works);
+	else
+		say(n, "%s: link is up, address %s", c->works, r->cidr);
+}
+
+/* ---- all interfaces ---- */
+
+static struct nic *
+find_nic(struct net *n, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < n->len; i++)
+		if (str_eq(n->nic[i].name, name))
+			return &n->nic[i];
+	return NULL;
+}
+
+/* A port has a device below it; bridges, tunnels and our VLANs have none. */
+static bool
+is_port(const char *name)
+{
+	AUTO_FREE char *path = base_printf("/sys/class/net/%s/device", name);
+
+	return strlen(name) < IFNAMSIZ && file_exists(path);
+}
+
+static void
+take_new_ones(struct net *n)
+{
+	char **names = dir_names("/sys/class/net");
+	size_t i;
+
+	for (i = 0; names && names[i]; i++) {
+		struct nic *c;
+
+		if (!is_port(names[i]) || find_nic(n, names[i]) ||
+		    n->len == INTERFACES_MAX)
+			continue;
+		n->nic = base_resize(n->nic, n->len + 1, sizeof(*n->nic));
+		c = &n->nic[n->len++];
+		*c = (struct nic){ 0 };
+		snprintf(c->name, sizeof(c->name), "%s", names[i]);
+		snprintf(c->works, sizeof(c->works), "%s", names[i]);
+	}
+	names_free(names);
+}
+
+static void
+read_addresses(struct net *n)
+{
+	struct ifaddrs *all = NULL, *a;
+	size_t i;
+
+	for (i = 0; i < n->len; i++)
+		n->nic[i].has_address = false;
+	if (getifaddrs(&all) < 0)
+		return;
+	for (a = all; a; a = a->ifa_next)
+		for (i = 0; i < n->len; i++) {
+			struct sockaddr_in in;
+
+			if (!a->ifa_addr || a->ifa_addr->sa_family != AF_INET ||
+			    !str_eq(a->ifa_name, n->nic[i].works))
+				continue;
+			memcpy(&in, a->ifa_addr, sizeof(in));
+			n->nic[i].has_address = true;
+			inet_ntop(AF_INET, &in.sin_addr, n->nic[i].address,
+				  sizeof(n->nic[i].address));
+		}
+	freeifaddrs(all);
+}
+
+/* One look at every interface: what is due is done. */
+static void
+look(struct net *n)
+{
+	size_t i;
+
+	take_new_ones(n);
+	for (i = 0; i < n->len; i++) {
+		struct nic *c = &n->nic[i];
+
+		if (!c->up)
+			c->up = set_up(c->name) == 0;
+		c->carrier = c->up && read_carrier(c->name);
+		if (c->carrier && !c->configured)
+			configure(n, c);
+		/* a client that died (out of memory, no program) starts again
+		 * at the next look */
+		if (c->dhcp > 0 && waitpid(c->dhcp, NULL, WNOHANG) == c->dhcp)
+			c->configured = false, c->dhcp = 0;
+	}
+	read_addresses(n);
+}
+
+/* ---- the server ---- */
+
+static int
+connect_to(const struct addrinfo *a, int wait_ms)
+{
+	AUTO_CLOSE int fd = socket(
+		a->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct pollfd p = { fd, POLLOUT, 0 };
+	int why = 0;
+	socklen_t len = sizeof(why);
+
+	if (fd < 0)
+		return -1;
+	if (connect(fd, a->ai_addr, a->ai_addrlen) == 0)
+		return 0;
+	if (errno != EINPROGRESS)
+		return -1;
+	if (poll(&p, 1, wait_ms) <= 0) {
+		errno = ETIMEDOUT;
+		return -1;
+	}
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &why, &len) < 0)
+		return -1;
+	errno = why;
+	return why ? -1 : 0;
+}
+
+static bool
+server_answers(struct net *n)
+{
+	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
+	struct addrinfo *all = NULL;
+	char port[8];
+	int bad;
+
+	snprintf(port, sizeof(port), "%u", n->opts->server_port);
+	bad = getaddrinfo(n->opts->server, port, &hints, &all);
+	if (bad) {
+		snprintf(n->server_said, sizeof(n->server_said), "%s",
+			 gai_strerror(bad));
+		return false;
+	}
+	bad = connect_to(all, CONNECT_MS);
+	if (bad)
+		snprintf(n->server_said, sizeof(n->server_said), "%s",
+			 strerror(errno));
+	freeaddrinfo(all);
+	return !bad;
+}
+
+/* ---- patience ---- */
+
+static void
+say_missing(struct net *n)
+{
+	size_t i, addresses = 0;
+
+	for (i = 0; i < n->len; i++) {
+		struct nic *c = &n->nic[i];
+
+		addresses += c->has_address;
+		if (c->has_address)
+			say(n, "%s: %s", c->works, c->address);
+		else if (!c->carrier)
+			say(n, "%s: no link: look at cable and switch port",
+			    c->name);
+		else if (c->dhcp)
+			say(n, "%s: no answer from a DHCP server yet",
+			    c->works);
+	}
+	if (n->len == 0)
+		say(n, "no network interface found: its driver may be missing "
+		       "from this initrd");
+	if (addresses > 0)
+		say(n,
+		    "server %s, port %u: %s: look at edeployd and at the "
+		    "words SERV and HTTP_PORT",
+		    n->opts->server, n->opts->server_port, n->server_said);
+}
+
+static void
+say_when_due(struct net *n)
+{
+	int64_t now = clock_boot_ms();
+
+	if (now < n->say_ms)
+		return;
+	say(n, "the network is not there after %d s; still trying",
+	    (int)((now - n->started_ms) / 1000));
+	say_missing(n);
+	n->say_pause_ms *= 2;
+	if (n->say_pause_ms > SAY_MAX_MS)
+		n->say_pause_ms = SAY_MAX_MS;
+	n->say_ms = now + n->say_pause_ms;
+}
+
+/* Is there still an interface that will have an address in a moment? Facts
+ * about addresses choose profiles, so the others get a short chance. */
+static bool
+others_pending(const struct net *n)
+{
+	size_t i;
+
+	for (i = 0; i < n->len; i++)
+		if (n->nic[i].dhcp && n->nic[i].carrier &&
+		    !n->nic[i].has_address)
+			return true;
+	return false;
+}
+
+static bool
+ready(struct net *n)
+{
+	size_t i;
+
+	for (i = 0; i < n->len && !n->nic[i].has_address; i++)
+		;
+	if (i == n->len || !server_answers(n))
+		return false;
+	if (!n->first_ms)
+		n->first_ms = clock_boot_ms();
+	return !others_pending(n) || clock_boot_ms() - n->first_ms >= SETTLE_MS;
+}
+
+int
+net_up(const struct net_opts *opts, struct err *e)
+{
+	struct net n = { .opts = opts,
+			 .started_ms = clock_boot_ms(),
+			 .say_pause_ms = SAY_MIN_MS };
+	size_t i;
+
+	if (net_rules_parse(&n.rules, opts->ip, e) < 0 ||
+	    dir_make(LEASE_DIR, 0755, e) < 0) {
+		net_rules_clear(&n.rules);
+		return err_add(e, "network");
+	}
+	n.say_ms = n.started_ms + 1000 * (int64_t)opts->link_up_timeout_s +
+		   SAY_MIN_MS;
+	for (look(&n); !ready(&n); look(&n)) {
+		say_when_due(&n);
+		usleep(LOOK_MS * 1000);
+	}
+	for (i = 0; i < n.len; i++)
+		if (n.nic[i].has_address)
+			say(&n, "%s has %s", n.nic[i].works, n.nic[i].address);
+	net_rules_clear(&n.rules);
+	free(n.nic);
+	return 0;
+}
