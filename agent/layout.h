@@ -1,0 +1,59 @@
+#ifndef AGENT_LAYOUT_H
+#define AGENT_LAYOUT_H
+
+#include <stddef.h>
+
+#include "lib/base.h"
+#include "lib/err.h"
+
+/* How an installed disk is laid out. Whoever brings the tree, makes it the
+ * machine's own or installs the boot loader asks here for places and names,
+ * so that another layout (a root a version) changes this file only. */
+struct layout_mount {
+	char *node;    /* /dev/vda2 */
+	char *where;   /* in the installed system: "/", "/boot"; "none": swap */
+	char *fstype;  /* ext4, swap */
+	char *options; /* for fstab */
+	char *uuid;    /* of the file system, NULL when it has none */
+};
+
+struct layout {
+	const char *name; /* "plain": the tree is the root of its file system */
+	char *top;        /* where the root file system is mounted now */
+	char *root;       /* where the tree goes: the same in plain */
+	char *disk;       /* node that gets the boot loader, /dev/vda */
+	struct layout_mount *mounts; /* "/" first, then as mounted, swap last */
+	size_t len;
+};
+
+/* Look at what is mounted on and below `top` (as /proc/self/mountinfo has it,
+ * so that mounts made by a script's own commands count). ERR_INPUT when `top`
+ * is no mount point or its file system has no UUID. Clear `out` in any case. */
+int layout_plain(struct layout *out, const char *top, const char *disk,
+		 struct err *e);
+
+/* What the script said of a place that it mounted (options for fstab), or of
+ * swap, which shows in no mount table. Unknown places are added. */
+int layout_know(struct layout *l, const char *node, const char *where,
+		const char *fstype, const char *options, struct err *e);
+
+/* The mount that holds `path` of the installed system ("/boot"). Borrowed. */
+const struct layout_mount *layout_holding(const struct layout *l,
+					  const char *path);
+
+/* The root for the kernel: "root=UUID=...". Owned. */
+char *layout_root_words(const struct layout *l);
+
+/* Unmount all of it, the last mounted first. ERR_SYS names what is busy. */
+int layout_leave(const struct layout *l, struct err *e);
+
+void layout_clear(struct layout *l);
+
+/* UUID of the file system or swap on `node`, NULL when there is none. Owned. */
+char *layout_uuid_of(const char *node);
+
+/* Mount points on and below `top`, in the order of mounting, NULL-terminated;
+ * free with names_free. */
+char **layout_mounted_below(const char *top);
+
+#endif
