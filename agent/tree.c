@@ -115,7 +115,7 @@ struct pull {
 	char line[LINE_MAX_BYTES];
 	size_t len;
 	char complaint[LINE_MAX_BYTES]; /* the last line that is no progress */
-	int64_t bytes;
+	int64_t bytes, best;            /* of this life; the most of any */
 };
 
 static void
@@ -225,7 +225,8 @@ tree_pull(const struct tree_opts *opts, struct err *e)
 			return -1;
 		if (code == 0)
 			return 0;
-		if (p.bytes > 0) {
+		if (p.bytes > p.best) {
+			p.best = p.bytes;
 			left = tries;
 			pause_s = 1;
 		}

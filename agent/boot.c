@@ -1,0 +1,233 @@
+/* GRUB for BIOS in the chroot of the tree, with the tree's own tools, so that
+ * boot loader and configuration are of one version. */
+#include <errno.h>
+#include <stdio.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#include "lib/file.h"
+#include "lib/proc.h"
+#include "lib/text.h"
+
+#include "agent/boot.h"
+
+#define DEFAULTS_MAX (256 * 1024)
+#define GRUB_DEADLINE_MS (10 * 60 * 1000)
+
+static const char *const bound[] = { "dev", "proc", "sys", "run" };
+static const char *const chroot_env[] = {
+	"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+	"LC_ALL=C", "HOME=/root", NULL
+};
+
+static int
+bind(const char *root, struct err *e)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(bound); i++) {
+		AUTO_FREE char *from = base_printf("/%s", bound[i]);
+		AUTO_FREE char *to = base_printf("%s/%s", root, bound[i]);
+
+		if (dir_make(to, 0755, e) < 0)
+			return -1;
+		if (mount(from, to, NULL, MS_BIND, NULL) < 0)
+			return err_sys(e, "bind %s", to);
+	}
+	return 0;
+}
+
+static void
+unbind(const char *root)
+{
+	size_t i;
+
+	for (i = ARRAY_LEN(bound); i-- > 0;) {
+		AUTO_FREE char *to = base_printf("%s/%s", root, bound[i]);
+
+		/* what is not mounted, or is still in use by a program that a
+		 * postinst left, is told by layout_leave() */
+		umount2(to, 0);
+	}
+}
+
+/* A program of the tree, by the first of these names that it has. */
+static const char *
+has_program(const char *root, const char *const names[2])
+{
+	static const char *const dirs[] = { "usr/sbin", "usr/bin", "sbin" };
+	size_t i, k;
+
+	for (k = 0; k < 2; k++)
+		for (i = 0; i < ARRAY_LEN(dirs); i++) {
+			AUTO_FREE char *path = base_printf("%s/%s/%s", root,
+							   dirs[i], names[k]);
+
+			if (access(path, X_OK) == 0)
+				return names[k];
+		}
+	return NULL;
+}
+
+static int
+run_in_tree(const struct boot_opts *o, const char *const argv[], struct err *e)
+{
+	const struct proc_opts p = { .chroot = o->layout->root,
+				     .env = chroot_env,
+				     .deadline_ms = GRUB_DEADLINE_MS,
+				     .output = o->output,
+				     .tick = o->tick,
+				     .ctx = o->ctx };
+
+	return proc_ok(argv, &p, e);
+}
+
+/* grub-mkconfig names the root by UUID only when udev made this link. */
+static int
+link_uuids(const struct layout *l, struct err *e)
+{
+	size_t i;
+
+	if (dir_make("/dev/disk/by-uuid", 0755, e) < 0)
+		return -1;
+	for (i = 0; i < l->len; i++) {
+		AUTO_FREE char *link =
+			base_printf("/dev/disk/by-uuid/%s",
+				    l->mounts[i].uuid ? l->mounts[i].uuid : "");
+
+		if (l->mounts[i].uuid && symlink(l->mounts[i].node, link) < 0 &&
+		    errno != EEXIST)
+			return err_sys(e, "%s", link);
+	}
+	return 0;
+}
+
+/* /etc/default/grub is a shell text: one more line extends what it says. */
+static int
+extend_defaults(const struct boot_opts *o, struct err *e)
+{
+	AUTO_FREE char *path =
+		base_printf("%s/etc/default/grub", o->layout->root);
+	AUTO_FREE char *old = NULL;
+	AUTO_CLEAR(buf) text = { 0 };
+	AUTO_CLEAR(buf) quoted = { 0 };
+
+	if (!*o->args)
+		return 0;
+	if (!file_exists(path))
+		old = base_strdup("");
+	else if (file_read(path, DEFAULTS_MAX, &old, NULL, e) < 0)
+		return -1;
+	boot_quote(o->args, &quoted);
+	buf_str(&text, old);
+	if (text.len && !str_ends(buf_text(&text), "\n"))
+		buf_char(&text, '\n');
+	buf_str(&text, "# boot arguments that edeploy was given\n"
+		       "GRUB_CMDLINE_LINUX_DEFAULT="
+		       "\"$GRUB_CMDLINE_LINUX_DEFAULT \"");
+	text_shell_quote(buf_text(&quoted), &text);
+	buf_char(&text, '\n');
+	return file_write(path, buf_text(&text), text.len, 0644, e);
+}
+
+static int
+write_own_cfg(const struct boot_opts *o, struct boot_entry *b, const char *cfg,
+	      struct err *e)
+{
+	AUTO_CLEAR(buf) text = { 0 };
+
+	if (!b->initrd)
+		return err_set(e, ERR_INPUT,
+			       "%s has no initrd beside it, and a kernel alone "
+			       "cannot find its root by UUID: make one in the "
+			       "role",
+			       b->kernel);
+	free(b->args);
+	b->args = base_strdup(o->args);
+	boot_print_cfg(o->layout, b, o->title, &text);
+	return file_replace(cfg, buf_text(&text), text.len, 0600, e);
+}
+
+static int
+write_cfg(const struct boot_opts *o, const char *dir, struct boot_entry *b,
+	  struct err *e)
+{
+	static const char *const names[2] = { "grub-mkconfig",
+					      "grub2-mkconfig" };
+	const char *root = o->layout->root;
+	const char *mkconfig = has_program(root, names);
+	AUTO_FREE char *inside = base_printf("/boot/%s/grub.cfg", dir);
+	AUTO_FREE char *cfg = base_printf("%s%s", root, inside);
+	AUTO_FREE char *parent = base_printf("%s/boot/%s", root, dir);
+	const char *argv[] = { mkconfig, "-o", inside, NULL };
+
+	if (dir_make(parent, 0755, e) < 0)
+		return -1;
+	if (!mkconfig)
+		return write_own_cfg(o, b, cfg, e);
+	if (extend_defaults(o, e) < 0)
+		return -1;
+	return run_in_tree(o, argv, e);
+}
+
+/* grub.cfg names a kernel that is there and the root that we made. */
+static int
+check_cfg(const struct boot_opts *o, struct err *e)
+{
+	AUTO_FREE char *root = layout_root_words(o->layout);
+	struct boot_entry b = { 0 };
+	int bad = boot_read_entry(o->layout->root, NULL, &b, e);
+
+	if (!bad && !strstr(b.args, root))
+		bad = err_set(e, ERR_INPUT,
+			      "grub.cfg boots \"%.100s\" and not %s", b.args,
+			      root);
+	boot_entry_clear(&b);
+	return bad;
+}
+
+static int
+install_grub(const struct boot_opts *o, const char *grub, struct err *e)
+{
+	const char *const argv[] = { grub, "--target=i386-pc", "--recheck",
+				     o->layout->disk, NULL };
+
+	if (run_in_tree(o, argv, e) < 0)
+		return -1;
+	sync();
+	return check_cfg(o, e);
+}
+
+static int
+install_bound(const struct boot_opts *o, struct err *e)
+{
+	static const char *const names[2] = { "grub-install", "grub2-install" };
+	const char *grub = has_program(o->layout->root, names);
+	struct boot_entry b = { 0 };
+	int bad;
+
+	if (!grub)
+		return err_set(e, ERR_INPUT,
+			       "the tree has no grub-install: add grub-pc-bin "
+			       "and grub2-common (or grub2-pc) to the role");
+	if (boot_find_kernel(o->layout->root, NULL, &b, e) < 0)
+		return -1;
+	bad = link_uuids(o->layout, e) < 0 ||
+	      write_cfg(o, str_starts(grub, "grub2") ? "grub2" : "grub", &b,
+			e) < 0 ||
+	      check_cfg(o, e) < 0;
+	boot_entry_clear(&b);
+	if (bad)
+		return -1;
+	sync();
+	return install_grub(o, grub, e);
+}
+
+int
+boot_install(const struct boot_opts *o, struct err *e)
+{
+	int bad = bind(o->layout->root, e) < 0 || install_bound(o, e) < 0;
+
+	unbind(o->layout->root);
+	return bad ? err_add(e, "boot loader") : 0;
+}

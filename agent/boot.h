@@ -1,0 +1,49 @@
+#ifndef AGENT_BOOT_H
+#define AGENT_BOOT_H
+
+#include "lib/buf.h"
+#include "lib/err.h"
+
+#include "agent/layout.h"
+
+/* The kernel that an installed tree starts. Paths as the tree has them
+ * ("/boot/vmlinuz-6.1.0"); `initrd` NULL when there is none; args without the
+ * file names. */
+struct boot_entry {
+	char *kernel, *initrd, *args;
+};
+void boot_entry_clear(struct boot_entry *b);
+
+/* The newest kernel of a tree with its initrd. ERR_INPUT when the tree has
+ * none. `part`: only kernels whose file name holds it, or NULL. */
+int boot_find_kernel(const char *root, const char *part, struct boot_entry *out,
+		     struct err *e);
+
+/* What the first entry of the tree's grub.cfg boots: true to what GRUB would
+ * do. `part` as above (then the entry of that kernel). ERR_INPUT when there
+ * is no usable one. */
+int boot_read_entry(const char *root, const char *part, struct boot_entry *out,
+		    struct err *e);
+
+/* A grub.cfg of our own for a tree without grub-mkconfig. */
+void boot_print_cfg(const struct layout *l, const struct boot_entry *b,
+		    const char *title, struct buf *out);
+
+/* `text` as GRUB's script language reads it back: blanks part words. */
+void boot_quote(const char *text, struct buf *out);
+
+struct boot_opts {
+	const struct layout *layout;
+	const char *args;  /* boot arguments of the installed system */
+	const char *title; /* of our own entry: "mysql D12-F.1.0.0" */
+	void (*output)(void *ctx, const char *bytes, size_t len);
+	int (*tick)(void *ctx);
+	void (*say)(void *ctx, const char *line);
+	void *ctx;
+};
+
+/* Make the disk boot the tree (BIOS): grub.cfg first, checked, then the boot
+ * loader, last of all, so that a failure leaves nothing that boots by half. */
+int boot_install(const struct boot_opts *o, struct err *e);
+
+#endif

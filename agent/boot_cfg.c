@@ -1,0 +1,274 @@
+/* Kernels of a tree and grub.cfg as text. Nothing here touches a disk. */
+#include <ctype.h>
+#include <stdio.h>
+
+#include "lib/file.h"
+
+#include "agent/boot.h"
+
+#define CFG_MAX (4 * 1024 * 1024)
+
+void
+boot_entry_clear(struct boot_entry *b)
+{
+	free(b->kernel);
+	free(b->initrd);
+	free(b->args);
+	*b = (struct boot_entry){ 0 };
+}
+
+/* ---- kernels by name ---- */
+
+/* The version in a kernel's file name, or NULL. */
+static const char *
+version_of(const char *name)
+{
+	static const char *const heads[] = { "vmlinuz-", "vmlinux-",
+					     "kernel-" };
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(heads); i++)
+		if (str_starts(name, heads[i]))
+			return name + strlen(heads[i]);
+	return str_eq(name, "vmlinuz") ? "" : NULL;
+}
+
+static bool
+is_whole(const char *root, const char *path)
+{
+	AUTO_FREE char *there = base_printf("%s%s", root, path);
+	AUTO_CLEAR(buf) ignored = { 0 };
+	FILE *f = fopen(there, "re");
+	bool whole = f && fgetc(f) != EOF;
+
+	if (f)
+		fclose(f);
+	return whole;
+}
+
+static char *
+find_initrd(const char *root, const char *version)
+{
+	const char *fmt[] = { "/boot/initrd.img-%s", "/boot/initramfs-%s.img",
+			      "/boot/initrd-%s", "/boot/initrd-%s.img" };
+	size_t i;
+
+	if (!*version)
+		return is_whole(root, "/boot/initrd.img")
+			       ? base_strdup("/boot/initrd.img")
+			       : NULL;
+	for (i = 0; i < ARRAY_LEN(fmt); i++) {
+		const char *at = strstr(fmt[i], "%s");
+		AUTO_FREE char *path =
+			base_printf("%.*s%s%s", (int)(at - fmt[i]), fmt[i],
+				    version, at + 2);
+
+		if (is_whole(root, path))
+			return STEAL(path);
+	}
+	return NULL;
+}
+
+int
+boot_find_kernel(const char *root, const char *part, struct boot_entry *out,
+		 struct err *e)
+{
+	AUTO_FREE char *dir = base_printf("%s/boot", root);
+	char **names = dir_names(dir);
+	const char *best = NULL;
+	size_t i;
+
+	*out = (struct boot_entry){ 0 };
+	for (i = 0; names && names[i]; i++) {
+		AUTO_FREE char *path = base_printf("/boot/%s", names[i]);
+		const char *version = version_of(names[i]);
+
+		if (!version || str_ends(names[i], ".old") ||
+		    (part && !strstr(names[i], part)) || !is_whole(root, path))
+			continue;
+		if (!best || strverscmp(version, version_of(best)) > 0)
+			best = names[i];
+	}
+	if (best) {
+		out->kernel = base_printf("/boot/%s", best);
+		out->initrd = find_initrd(root, version_of(best));
+		out->args = base_strdup("");
+	}
+	names_free(names);
+	if (!out->kernel)
+		return err_set(e, ERR_INPUT,
+			       "the tree has no kernel%s%s in /boot: install "
+			       "one in the role",
+			       part ? " named like " : "", part ? part : "");
+	return 0;
+}
+
+/* ---- grub.cfg that somebody wrote ---- */
+
+/* The next word of GRUB's language in the rest of a line, unquoted; NULL at
+ * the end. Owned. */
+static char *
+next_word(const char **at)
+{
+	AUTO_CLEAR(buf) word = { 0 };
+	const char *c = *at;
+	char quote = '\0';
+
+	while (*c == ' ' || *c == '\t')
+		c++;
+	if (!*c || *c == '#')
+		return NULL;
+	for (; *c && (quote || (*c != ' ' && *c != '\t')); c++) {
+		if (quote && *c == quote)
+			quote = '\0';
+		else if (!quote && (*c == '\'' || *c == '"'))
+			quote = *c;
+		else if (*c == '\\' && quote != '\'' && c[1])
+			buf_char(&word, *++c);
+		else
+			buf_char(&word, *c);
+	}
+	*at = c;
+	return buf_take(&word);
+}
+
+/* A path of GRUB's in the tree: as it stands, or below /boot when that is a
+ * file system of its own. Owned; NULL when there is no such file. */
+static char *
+path_in_tree(const char *root, const char *path)
+{
+	AUTO_FREE char *below_boot = base_printf("/boot%s", path);
+
+	if (*path != '/' || strstr(path, ".."))
+		return NULL;
+	if (is_whole(root, path))
+		return base_strdup(path);
+	return is_whole(root, below_boot) ? STEAL(below_boot) : NULL;
+}
+
+static void
+take_linux(const char *root, const char *part, const char *rest,
+	   struct boot_entry *out)
+{
+	AUTO_FREE char *path = next_word(&rest);
+	AUTO_CLEAR(buf) args = { 0 };
+	char *word;
+
+	if (!path || (part && !strstr(path, part)))
+		return;
+	out->kernel = path_in_tree(root, path);
+	while ((word = next_word(&rest))) {
+		buf_printf(&args, "%s%s", args.len ? " " : "", word);
+		free(word);
+	}
+	out->args = buf_take(&args);
+}
+
+/* One line. True when the entry is complete. */
+static bool
+take_line(const char *root, const char *part, const char *line,
+	  struct boot_entry *out)
+{
+	AUTO_FREE char *command = next_word(&line);
+
+	if (!command)
+		return false;
+	if (!out->kernel &&
+	    (str_eq(command, "linux") || str_eq(command, "linux16") ||
+	     str_eq(command, "linuxefi"))) {
+		boot_entry_clear(out);
+		take_linux(root, part, line, out);
+		return false;
+	}
+	if (out->kernel &&
+	    (str_eq(command, "initrd") || str_eq(command, "initrd16") ||
+	     str_eq(command, "initrdefi"))) {
+		AUTO_FREE char *path = next_word(&line);
+
+		out->initrd = path ? path_in_tree(root, path) : NULL;
+		return true;
+	}
+	return out->kernel && str_eq(command, "}");
+}
+
+int
+boot_read_entry(const char *root, const char *part, struct boot_entry *out,
+		struct err *e)
+{
+	static const char *const places[] = { "/boot/grub/grub.cfg",
+					      "/boot/grub2/grub.cfg" };
+	AUTO_FREE char *text = NULL;
+	char *at, *line;
+	size_t i;
+
+	*out = (struct boot_entry){ 0 };
+	for (i = 0; i < ARRAY_LEN(places) && !text; i++) {
+		AUTO_FREE char *path = base_printf("%s%s", root, places[i]);
+
+		if (file_exists(path) &&
+		    file_read(path, CFG_MAX, &text, NULL, e) < 0)
+			return -1;
+	}
+	for (at = text; at && (line = strsep(&at, "\n"));)
+		if (take_line(root, part, line, out))
+			break;
+	if (!out->kernel)
+		return err_set(e, ERR_INPUT,
+			       "no entry of grub.cfg in %s names a kernel%s%s "
+			       "that is there",
+			       root, part ? " named like " : "",
+			       part ? part : "");
+	return 0;
+}
+
+/* ---- grub.cfg of our own ---- */
+
+void
+boot_quote(const char *text, struct buf *out)
+{
+	for (; *text; text++) {
+		if (!isalnum((unsigned char)*text) &&
+		    !strchr(" /._-=:,+@%^~", *text))
+			buf_char(out, '\\');
+		buf_char(out, *text);
+	}
+}
+
+/* A path of the tree as GRUB sees it on the file system that holds it. */
+static const char *
+path_for_grub(const struct layout *l, const char *path)
+{
+	const struct layout_mount *m = layout_holding(l, path);
+
+	return str_eq(m->where, "/") ? path : path + strlen(m->where);
+}
+
+void
+boot_print_cfg(const struct layout *l, const struct boot_entry *b,
+	       const char *title, struct buf *out)
+{
+	const struct layout_mount *m = layout_holding(l, b->kernel);
+	AUTO_FREE char *root = layout_root_words(l);
+
+	buf_str(out, "# written by edeploy at installation\n"
+		     "set default=0\nset timeout=1\n"
+		     "insmod part_gpt\ninsmod part_msdos\n");
+	buf_printf(out, "insmod %s\n",
+		   str_starts(m->fstype, "ext") ? "ext2" : m->fstype);
+	buf_printf(out, "search --no-floppy --fs-uuid --set=root %s\n",
+		   m->uuid);
+	buf_str(out, "menuentry \"");
+	boot_quote(title, out);
+	buf_str(out, "\" {\n\tlinux ");
+	boot_quote(path_for_grub(l, b->kernel), out);
+	buf_printf(out, " %s ro", root);
+	if (*b->args) {
+		buf_char(out, ' ');
+		boot_quote(b->args, out);
+	}
+	if (b->initrd) {
+		buf_str(out, "\n\tinitrd ");
+		boot_quote(path_for_grub(l, b->initrd), out);
+	}
+	buf_str(out, "\n}\n");
+}
