@@ -1,0 +1,166 @@
+/* A kernel starts another one: for ONSUCCESS=kexec, and to boot the disk of an
+ * installed machine when firmware brought it here all the same (a static PXE
+ * menu knows no better). */
+#include <endian.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mount.h>
+
+#include "lib/base.h"
+#include "lib/file.h"
+#include "lib/proc.h"
+
+#include "agent/boot.h"
+#include "agent/kexec.h"
+
+#define LOCAL_DIR "/run/edeploy/local"
+#define CONF_MAX 65536
+
+int
+kexec_load(const char *root, const char *part, const char *consoles,
+	   struct err *e)
+{
+	struct boot_entry b = { 0 };
+	AUTO_FREE char *kernel = NULL;
+	AUTO_FREE char *initrd = NULL;
+	AUTO_FREE char *args = NULL;
+	const char *argv[6] = { "kexec", "-l" };
+	int bad;
+
+	if (boot_read_entry(root, part, &b, e) < 0) {
+		boot_entry_clear(&b);
+		return -1;
+	}
+	kernel = base_printf("%s%s", root, b.kernel);
+	initrd = base_printf("--initrd=%s%s", root, b.initrd ? b.initrd : "");
+	args = base_printf("--command-line=%s%s%s", b.args,
+			   strstr(b.args, "console=") || !*consoles ? "" : " ",
+			   strstr(b.args, "console=") ? "" : consoles);
+	argv[2] = kernel;
+	argv[3] = args;
+	argv[4] = b.initrd ? initrd : NULL;
+	bad = proc_ok(argv, &(struct proc_opts){ .deadline_ms = 60000 }, e);
+	boot_entry_clear(&b);
+	return bad;
+}
+
+int
+kexec_start(struct err *e)
+{
+	const char *const argv[] = { "kexec", "-e", NULL };
+
+	if (proc_ok(argv, &(struct proc_opts){ .deadline_ms = 60000 }, e) < 0)
+		return -1;
+	return err_set(e, ERR_SYS, "kexec -e came back");
+}
+
+/* ---- the disk of an installed machine ---- */
+
+/* The mount options that leave the bytes of this file system alone, by what
+ * its superblock says; NULL when it is none that we install on. */
+static const char *
+quiet_options(const char *node, const char **fstype)
+{
+	AUTO_CLOSE int fd = open(node, O_RDONLY | O_CLOEXEC);
+	unsigned char head[4] = { 0 }, ext[2] = { 0 };
+
+	if (fd < 0 || pread(fd, head, 4, 0) != 4 ||
+	    pread(fd, ext, 2, 1024 + 56) != 2)
+		return NULL;
+	if (memcmp(head, "XFSB", 4) == 0) {
+		*fstype = "xfs";
+		return "norecovery,nouuid";
+	}
+	if (ext[0] == 0x53 && ext[1] == 0xef) {
+		*fstype = "ext4";
+		return "noload";
+	}
+	return NULL;
+}
+
+static bool
+is_ours(const char *machine)
+{
+	AUTO_FREE char *line = base_printf("MACHINE=%s", machine);
+	AUTO_FREE char *conf = NULL;
+	struct err ignored;
+	char *at, *one;
+
+	if (file_read(LOCAL_DIR "/var/lib/edeploy/conf", CONF_MAX, &conf, NULL,
+		      &ignored) < 0)
+		return false;
+	for (at = conf; (one = strsep(&at, "\n"));)
+		if (str_eq(one, line))
+			return true;
+	return false;
+}
+
+static bool
+mount_quietly(const char *node)
+{
+	const char *fstype, *options = quiet_options(node, &fstype);
+
+	return options && mount(node, LOCAL_DIR, fstype,
+				MS_RDONLY | MS_NOEXEC | MS_NOSUID | MS_NODEV,
+				options) == 0;
+}
+
+static bool
+holds_machine(const char *node, const char *machine)
+{
+	bool found;
+
+	if (!mount_quietly(node))
+		return false;
+	found = is_ours(machine);
+	umount2(LOCAL_DIR, 0);
+	return found;
+}
+
+/* The one node that holds this machine's root. Owned, NULL with `e` set. */
+static char *
+find_root(const char *machine, struct err *e)
+{
+	char **names = dir_names("/sys/class/block");
+	AUTO_FREE char *found = NULL;
+	int count = 0;
+	size_t i;
+
+	for (i = 0; names && names[i]; i++) {
+		AUTO_FREE char *node = base_printf("/dev/%s", names[i]);
+
+		if (!holds_machine(node, machine))
+			continue;
+		count++;
+		free(found);
+		found = STEAL(node);
+	}
+	names_free(names);
+	if (count == 1)
+		return STEAL(found);
+	err_set(e, ERR_INPUT,
+		count ? "%d disks hold an installation of machine %s"
+		      : "%d disks hold an installation of machine %s: was the "
+			"disk changed? \"edeployctl reinstall\" installs again",
+		count, machine);
+	return NULL;
+}
+
+int
+kexec_load_local(const char *machine, const char *part, const char *consoles,
+		 struct err *e)
+{
+	AUTO_FREE char *node = NULL;
+	int bad;
+
+	if (dir_make(LOCAL_DIR, 0700, e) < 0)
+		return -1;
+	node = find_root(machine, e);
+	if (!node)
+		return -1;
+	if (!mount_quietly(node))
+		return err_sys(e, "mount %s", node);
+	bad = kexec_load(LOCAL_DIR, part, consoles, e);
+	umount2(LOCAL_DIR, 0);
+	return bad;
+}

@@ -1,0 +1,23 @@
+#ifndef AGENT_KEXEC_H
+#define AGENT_KEXEC_H
+
+#include "lib/err.h"
+
+/* Load the kernel that the tree below `root` boots (as its grub.cfg says),
+ * to be started by kexec_start(). `part`: the kernel whose file name holds it,
+ * or NULL. `consoles`: console= words, added when the entry has none. */
+int kexec_load(const char *root, const char *part, const char *consoles,
+	       struct err *e);
+
+/* Start it. Returns only on failure. */
+int kexec_start(struct err *e);
+
+/* Find the disk that a run of this machine installed: mount each ext and xfs
+ * file system read only without replaying its journal, look for
+ * /var/lib/edeploy/conf with MACHINE=`machine`, and load what it boots.
+ * Nothing is written, and nothing stays mounted. ERR_INPUT when there is none
+ * or more than one. */
+int kexec_load_local(const char *machine, const char *part,
+		     const char *consoles, struct err *e);
+
+#endif
