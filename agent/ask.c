@@ -177,7 +177,7 @@ sleep_ms(int ms)
 static void
 say_lines(const char *text, ask_say *say, void *ctx)
 {
-	AUTO_FREE char *copy = base_strndup(text ? text : "", 64 * 1024);
+	AUTO_FREE char *copy = base_strdup(text ? text : "");
 	char *at = copy, *line;
 
 	while ((line = strsep(&at, "\n")))

@@ -436,8 +436,11 @@ deploy_main(int argc, char **argv)
 
 	if (argc == 3 && str_eq(argv[1], "--cmdline"))
 		cmdline = argv[2];
-	else if (argc != 1)
+	else if (argc != 1) {
+		fprintf(stderr, "usage: edeploy-agent deploy [--cmdline "
+				"FILE]\n");
 		return CMD_USAGE;
+	}
 	if (!in_initrd()) {
 		fprintf(stderr,
 			"edeploy-agent: deploy overwrites disks and runs in "
