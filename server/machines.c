@@ -1,0 +1,150 @@
+/* An operator asks, through edeployctl: JSON over the section's unix socket. */
+#include "server/handler.h"
+#include "lib/clock.h"
+#include "lib/num.h"
+
+#define WAIT_MAX_S 30
+#define WAIT_STEP_MS 500 /* how soon a stop ends a wait */
+
+static void
+reply_json(struct reply *out, const struct value *v)
+{
+	out->status = 200;
+	value_json(v, 0, &out->body);
+	buf_char(&out->body, '\n');
+	reply_header(out, "Content-Type", "application/json");
+}
+
+void
+machines_get(struct app *a, const struct request *r, const char *arg,
+	     struct reply *out)
+{
+	AUTO(value) list = NULL;
+	AUTO(value) doc = value_dict();
+	struct site *s = app_site_asked(a, r, out);
+	struct err e = { 0 };
+
+	(void)arg;
+	if (!s)
+		return;
+	if (site_machines(s, &list, &e) < 0) {
+		reply_err(out, &e, 409);
+		return;
+	}
+	value_set(doc, "machines", STEAL(list));
+	reply_json(out, doc);
+}
+
+void
+machine_get(struct app *a, const struct request *r, const char *name,
+	    struct reply *out)
+{
+	AUTO(value) doc = NULL;
+	struct site *s = app_site_asked(a, r, out);
+	struct err e = { 0 };
+
+	if (!s)
+		return;
+	if (site_machine(s, name, &doc, &e) < 0)
+		reply_err(out, &e, 404);
+	else
+		reply_json(out, doc);
+}
+
+/* Do one thing to a machine and show it as it is then. */
+static void
+change(struct app *a, const struct request *r, const char *name,
+       int (*act)(struct site *, const char *, struct err *), struct reply *out)
+{
+	AUTO(value) doc = NULL;
+	struct site *s = app_site_asked(a, r, out);
+	struct err e = { 0 };
+
+	if (!s)
+		return;
+	if (site_machine(s, name, &doc, &e) < 0) {
+		reply_err(out, &e, 404);
+		return;
+	}
+	if (act(s, name, &e) < 0) {
+		reply_err(out, &e, 409);
+		return;
+	}
+	machine_get(a, r, name, out);
+}
+
+void
+machine_reinstall(struct app *a, const struct request *r, const char *name,
+		  struct reply *out)
+{
+	change(a, r, name, site_reinstall, out);
+}
+
+void
+machine_release(struct app *a, const struct request *r, const char *name,
+		struct reply *out)
+{
+	change(a, r, name, site_release, out);
+}
+
+static int
+feed_numbers(const struct request *r, int64_t *after, uint64_t *wait_s,
+	     struct err *e)
+{
+	AUTO_FREE char *after_text = NULL, *wait_text = NULL;
+
+	*after = 0;
+	*wait_s = 0;
+	if (query_get(r->query, "after", 20, &after_text, e) < 0 ||
+	    query_get(r->query, "wait", 20, &wait_text, e) < 0)
+		return -1;
+	if (after_text &&
+	    num_i64(after_text, 0, INT64_MAX, after, "after", e) < 0)
+		return -1;
+	if (wait_text &&
+	    num_u64(wait_text, 0, WAIT_MAX_S, wait_s, "wait", e) < 0)
+		return -1;
+	return 0;
+}
+
+static bool
+is_empty(const struct value *doc)
+{
+	const struct value *events = value_get(doc, "events");
+
+	return !events || events->list.len == 0;
+}
+
+/* The wait is done in steps, so that a stopping server is not held up. */
+void
+feed_get(struct app *a, const struct request *r, const char *arg,
+	 struct reply *out)
+{
+	AUTO(value) doc = NULL;
+	struct site *s = app_site_asked(a, r, out);
+	struct err e = { 0 };
+	int64_t after, until, left;
+	uint64_t wait_s;
+
+	(void)arg;
+	if (!s)
+		return;
+	if (feed_numbers(r, &after, &wait_s, &e) < 0) {
+		reply_err(out, &e, 400);
+		return;
+	}
+	until = clock_boot_ms() + (int64_t)wait_s * 1000;
+	do {
+		left = until - clock_boot_ms();
+		if (left < 0)
+			left = 0;
+		value_free(STEAL(doc));
+		if (site_feed(s, after,
+			      left < WAIT_STEP_MS ? (int)left : WAIT_STEP_MS,
+			      &doc, &e) < 0) {
+			reply_err(out, &e, 409);
+			return;
+		}
+	} while (is_empty(doc) && left > 0 && !a->stopping);
+	reply_json(out, doc);
+}
