@@ -8,14 +8,14 @@
 static const struct row {
 	const char *method, *pattern;
 	handler *answer;
-	handler *check; /* by headers, before the body is taken */
+	handler *check; /* by headers, before a large body is taken */
 	size_t max_body;
 	bool local; /* operator calls: over a section's unix socket only */
 	bool spool;
 } rows[] = {
 	{ "POST", "/v1/upload", upload_post, .max_body = FACTS_MAX_BYTES },
-	{ "POST", "/v1/runs/*/events", run_events_post, run_check,
-	  EVENTS_MAX_BYTES },
+	{ "POST", "/v1/runs/*/events", run_events_post,
+	  .max_body = EVENTS_MAX_BYTES },
 	{ "PUT", "/v1/runs/*/log", run_log_put, run_check, LOG_MAX_BYTES,
 	  .spool = true },
 	{ "GET", "/boot.ipxe", boot_script_get },
@@ -66,21 +66,30 @@ find_row(const struct request *r, char **arg, struct reply *out)
 	return NULL;
 }
 
+/* The row of a request that may be made this way; NULL with the answer. */
+static const struct row *
+allowed_row(const struct request *r, char **arg, struct reply *out)
+{
+	const struct row *row = find_row(r, arg, out);
+
+	if (row && row->local && !r->local) {
+		reply_error(out, 403,
+			    "operator calls are served on the section's unix "
+			    "socket only; use edeployctl on the server");
+		return NULL;
+	}
+	return row;
+}
+
 bool
 route_open(struct app *a, const struct request *r, struct route_plan *plan,
 	   struct reply *out)
 {
 	AUTO_FREE char *arg = NULL;
-	const struct row *row = find_row(r, &arg, out);
+	const struct row *row = allowed_row(r, &arg, out);
 
 	if (!row)
 		return false;
-	if (row->local && !r->local) {
-		reply_error(out, 403,
-			    "operator calls are served on the section's unix "
-			    "socket only; use edeployctl on the server");
-		return false;
-	}
 	if (row->check) {
 		row->check(a, r, arg, out);
 		if (out->status != 0)
@@ -114,16 +123,11 @@ void
 route(struct app *a, const struct request *r, struct reply *out)
 {
 	AUTO_FREE char *arg = NULL;
-	struct route_plan plan = { 0 };
+	const struct row *row = allowed_row(r, &arg, out);
 
-	if (route_open(a, r, &plan, out)) {
-		const struct row *row = find_row(r, &arg, out);
-
-		if (r->body_len > plan.max_body)
-			reply_error(out, 413, "more than %zu bytes",
-				    plan.max_body);
-		else
-			row->answer(a, r, arg, out);
-	}
+	if (row && r->body_len > row->max_body)
+		reply_error(out, 413, "more than %zu bytes", row->max_body);
+	else if (row)
+		row->answer(a, r, arg, out);
 	reply_header(out, "Server", "edeployd");
 }

@@ -6,6 +6,7 @@ usage: wire_test.py EDEPLOYD   (a server whose site is tests/server/fake_site.c;
 tests/e2e has the whole one)"""
 import gzip
 import hashlib
+import http.client
 import json
 import os
 import re
@@ -485,6 +486,32 @@ def test_rude(s):
     check("clients that went away leave it well", upload(s).status == 200)
 
 
+def test_many(s):
+    body = json.dumps(FACTS).encode()
+    answers, errors = set(), []
+
+    def ask():
+        try:
+            c = http.client.HTTPConnection("127.0.0.1", s.port, timeout=30)
+            for _ in range(20):
+                c.request("POST", "/v1/upload", body, {"Edeploy-Run": "e" * 32})
+                answers.add(c.getresponse().read())
+        except (OSError, http.client.HTTPException) as e:
+            errors.append(e)
+
+    threads = [threading.Thread(target=ask) for _ in range(64)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    check("64 clients of one run at once get the same bytes",
+          len(answers) == 1 and not errors, (answers, errors[:3]))
+    ask_ = b"GET /boot.ipxe HTTP/1.1\r\nHost: x\r\n"
+    got = raw(s.port, (ask_ + b"\r\n") * 3 + ask_ + b"Connection: close\r\n\r\n")
+    check("four requests in one packet get four answers",
+          got.count(b"HTTP/1.1 200 ") == 4, got)
+
+
 def test_slow(program):
     s = Server(program, args=("--request-seconds", "2"))
     start = time.time()
@@ -614,7 +641,8 @@ def main():
     s = Server(program, sections=("SERVER", "LAB"))
     try:
         for test in (test_upload, test_old_form, test_old_log, test_run,
-                     test_boot, test_file, test_operator, test_rude):
+                     test_boot, test_file, test_operator, test_rude,
+                     test_many):
             test(s)
         code = s.stop()
         check("a clean end", code == 0, (code, open(s.log).read()[-3000:]))
