@@ -6,59 +6,55 @@
 #include <sys/mount.h>
 #include <sys/vfs.h>
 
-#include "lib/clock.h"
 #include "lib/cmd.h"
 #include "lib/file.h"
 
-#include "agent/boot.h"
 #include "agent/deploy.h"
 #include "agent/detect.h"
 #include "agent/finish.h"
 #include "agent/kexec.h"
 #include "agent/net.h"
-#include "agent/own.h"
-#include "agent/tree.h"
+#include "agent/script.h"
 
 #define TELL_PATIENCE_MS (10 * 60 * 1000)
-#define HOST_COMMAND "/usr/sbin/edeploy"
 #define RAM_MAGIC 0x858458f6L
 #define TMPFS_MAGIC_ 0x01021994L
 
 /* ---- what the stages say ---- */
 
-static void
-say(void *ctx, const char *line)
+void
+deploy_say(void *ctx, const char *line)
 {
 	const struct deploy *d = ctx;
 
 	journal_line(d->journal, "%s", line);
 }
 
-static void
-output(void *ctx, const char *bytes, size_t len)
+void
+deploy_output(void *ctx, const char *bytes, size_t len)
 {
 	const struct deploy *d = ctx;
 
 	journal_bytes(d->journal, bytes, len);
 }
 
-static void
-tick(void *ctx)
+void
+deploy_tick(void *ctx)
 {
 	const struct deploy *d = ctx;
 
 	tell_tick(d->tell);
 }
 
-static int
-proc_tick_tell(void *ctx)
+int
+deploy_proc_tick(void *ctx)
 {
-	tick(ctx);
+	deploy_tick(ctx);
 	return 0;
 }
 
-static void
-phase(struct deploy *d, const char *name, const char *text)
+void
+deploy_phase(struct deploy *d, const char *name, const char *text)
 {
 	journal_line(d->journal, "%s: %s", name, text);
 	tell_phase(d->tell, name);
@@ -102,11 +98,11 @@ bring_network(struct deploy *d, struct err *e)
 		.link_up_timeout_s = d->words.link_up_timeout_s,
 		.server = d->words.serv,
 		.server_port = d->words.http_port,
-		.say = say,
+		.say = deploy_say,
 		.ctx = d,
 	};
 
-	phase(d, "network", "looking for a way to the server");
+	deploy_phase(d, "network", "looking for a way to the server");
 	return net_up(&o, e);
 }
 
@@ -117,7 +113,7 @@ detect_facts(struct deploy *d, struct err *e)
 	char *at, *line;
 	int bad;
 
-	phase(d, "detect", "looking at the hardware");
+	deploy_phase(d, "detect", "looking at the hardware");
 	d->facts = facts_new();
 	bad = detect("", d->facts, &notes, e);
 	for (at = notes.lines.at; (line = strsep(&at, "\n"));)
@@ -143,8 +139,8 @@ ask_server(struct deploy *d, struct err *e)
 			       .facts = buf_text(&d->facts_json),
 			       .facts_len = d->facts_json.len };
 
-	phase(d, "ask", "what shall this machine become?");
-	if (ask(&a, &d->answer, say, d, e) < 0)
+	deploy_phase(d, "ask", "what shall this machine become?");
+	if (ask(&a, &d->answer, deploy_say, d, e) < 0)
 		return -1;
 	tell_token(d->tell, d->answer.token);
 	journal_line(d->journal, "machine %s, profile %s", d->answer.machine,
@@ -153,172 +149,73 @@ ask_server(struct deploy *d, struct err *e)
 	return 0;
 }
 
-/* ---- the tree ---- */
+/* ---- the script ---- */
 
 static void
-show_progress(void *ctx, const struct tree_progress *p)
+script_phase(void *ctx, const char *name)
 {
-	struct deploy *d = ctx;
-	const struct progress told = { "tree", p->percent, p->bytes,
-				       p->bytes_per_s, p->eta_s };
-
-	tell_progress(d->tell, &told);
-	if (clock_boot_ms() - d->progress_ms < 1000)
-		return;
-	d->progress_ms = clock_boot_ms();
-	journal_line(d->journal,
-		     "tree: %.0f%%, %.1f MB at %.1f MB/s, %lld s left",
-		     p->percent, (double)p->bytes / 1e6,
-		     (double)p->bytes_per_s / 1e6, (long long)p->eta_s);
+	deploy_phase(ctx, name, "the script writes to disks");
 }
 
-static void
-override_role(struct deploy *d, struct plan *p)
-{
-	if (d->words.os) {
-		free(p->role);
-		p->role = base_strdup(d->words.os);
-	}
-	if (d->words.os_ver) {
-		free(p->version);
-		p->version = base_strdup(d->words.os_ver);
-	}
-	if (d->words.os || d->words.os_ver)
-		journal_line(d->journal, "OS and OS_VER make it %s %s", p->role,
-			     p->version);
-}
-
-static int
-pull_tree(struct deploy *d, const struct plan *p, struct err *e)
-{
-	const char *path = d->words.rpath;
-	AUTO_FREE char *url = base_printf(
-		"rsync://%s:%u/%s/%s/%s/", d->words.rserv, d->words.rserv_port,
-		path + strspn(path, "/"), p->version, p->role);
-	AUTO_FREE char *into = base_printf("%s/", d->layout.root);
-	const struct tree_opts o = { .url = url,
-				     .into = into,
-				     .progress = show_progress,
-				     .tick = tick,
-				     .say = say,
-				     .ctx = d };
-
-	phase(d, "tree", url);
-	return tree_pull(&o, e);
-}
-
-static int
-look_at_disks(struct deploy *d, const struct plan *p, struct err *e)
-{
-	size_t i;
-
-	if (layout_plain(&d->layout, CHROOT, p->disk, e) < 0)
-		return -1;
-	for (i = 0; i < p->mounts_len; i++)
-		if (layout_know(&d->layout, p->mounts[i].node,
-				p->mounts[i].where, p->mounts[i].fstype,
-				p->mounts[i].options, e) < 0)
-			return -1;
-	return 0;
-}
-
-/* ---- the machine's own files, the boot loader ---- */
-
-static int
-make_own(struct deploy *d, const struct own *o, struct err *e)
-{
-	journal_line(d->journal, "files of the script, fstab, conf");
-	if (own_copy_files(o, e) < 0 || own_write(o, e) < 0)
-		return -1;
-	sync();
-	tick(d);
-	return 0;
-}
-
-/* Text between the pipes, what the script said, and where this kernel talks
- * when neither says it: a machine without a screen must not fall silent. */
+/* What tells this machine from every other, in the same words at each of its
+ * runs: what the script leaves on disks is recognised by it. The id alone
+ * repeats from server to server. */
 static char *
-boot_args(const struct deploy *d, const struct plan *p)
+identity_of(const struct deploy *d)
 {
-	AUTO_CLEAR(buf) args = { 0 };
+	const char *uuid = facts_find(d->facts, "system", "product", "uuid");
+	const char *serial =
+		facts_find(d->facts, "system", "product", "serial");
 
-	buf_str(&args, d->words.boot_args);
-	if (*p->grub_options)
-		buf_printf(&args, "%s%s", args.len ? " " : "", p->grub_options);
-	if (!strstr(buf_text(&args), "console=") && *d->words.consoles)
-		buf_printf(&args, "%s%s", args.len ? " " : "",
-			   d->words.consoles);
-	return buf_take(&args);
+	return base_printf("%s %s %s", d->answer.machine, uuid ? uuid : "",
+			   serial ? serial : "");
+}
+
+/* The parts of a failed command, for the report. */
+static struct value *
+failure_details(const struct script_failure *f)
+{
+	struct value *v = value_dict();
+
+	if (f->command) {
+		value_set_str(v, "command", f->command);
+		value_set_int(v, "status", f->status);
+		value_set_str(v, "tail", f->tail ? f->tail : "");
+	}
+	if (f->file)
+		value_set_str(v, "file", f->file);
+	if (f->line)
+		value_set_int(v, "line", f->line);
+	return v;
 }
 
 static int
-make_bootable(struct deploy *d, const struct plan *p, struct err *e)
+run_script(struct deploy *d, struct script_result *out, struct value **details,
+	   struct err *e)
 {
-	AUTO_FREE char *args = boot_args(d, p);
-	AUTO_FREE char *title = base_printf("%s %s", p->role, p->version);
-	const struct boot_opts o = { .layout = &d->layout,
-				     .args = args,
-				     .title = title,
-				     .output = output,
-				     .tick = proc_tick_tell,
-				     .say = say,
-				     .ctx = d };
+	AUTO_FREE char *identity = identity_of(d);
+	const struct script_env env = { .identity = identity,
+					.chroot = CHROOT,
+					.post_rsync = POST_RSYNC,
+					.sys_root = "",
+					.say = deploy_say,
+					.output = deploy_output,
+					.phase = script_phase,
+					.tick = deploy_proc_tick,
+					.ctx = d };
 
-	phase(d, "boot", d->layout.disk);
-	if (boot_args_check(args, "boot arguments", e) < 0)
+	deploy_phase(d, "script", "running what the server sent");
+	if (dir_make(CHROOT, 0755, e) < 0)
 		return -1;
-	return boot_install(&o, e);
-}
-
-static int
-install(struct deploy *d, struct plan *p, struct err *e)
-{
-	const struct own o = { .layout = &d->layout,
-			       .words = &d->words,
-			       .role = p->role,
-			       .version = p->version,
-			       .profile = d->answer.profile,
-			       .machine = d->answer.machine,
-			       .post_rsync = POST_RSYNC,
-			       .modules = p->modules,
-			       .facts = buf_text(&d->facts_json),
-			       .script = buf_text(&d->answer.script),
-			       .journal = journal_path(d->journal),
-			       .command = HOST_COMMAND,
-			       .say = say,
-			       .ctx = d };
-
-	if (look_at_disks(d, p, e) < 0 || pull_tree(d, p, e) < 0 ||
-	    make_own(d, &o, e) < 0 || make_bootable(d, p, e) < 0)
-		return -1;
-	phase(d, "finish", "the disk is complete");
-	if (d->words.onsuccess == ACTION_KEXEC &&
-	    kexec_load(d->layout.root, d->words.kexec_kernel, d->words.consoles,
-		       e) < 0)
-		return -1;
-	return own_write_log(&o, e);
+	if (script_run(&env, d->answer.profile ? d->answer.profile : "answer",
+		       buf_text(&d->answer.script), d->answer.script.len, out,
+		       e) == 0)
+		return 0;
+	*details = failure_details(&out->failure);
+	return -1;
 }
 
 /* ---- the run ---- */
-
-static int
-check_plan(const struct plan *p, struct err *e)
-{
-	if (!p->role || !p->version || !p->disk)
-		return err_set(e, ERR_INPUT,
-			       "the script ended without "
-			       "set_role(role, version, disk)");
-	if (!name_is_safe(p->role) || !name_is_safe(p->version))
-		return err_set(e, ERR_INPUT,
-			       "set_role: role and version are names of at "
-			       "most 64 letters, digits and ._-");
-	if (!str_starts(p->disk, "/dev/"))
-		return err_set(e, ERR_INPUT,
-			       "set_role: the disk is a node below /dev, not "
-			       "\"%.80s\"",
-			       p->disk);
-	return 0;
-}
 
 /* An installed machine: its disk boots as it is. Firmware would only bring it
  * here again, so its kernel is started from here. */
@@ -327,7 +224,8 @@ boot_own_disk(struct deploy *d)
 {
 	struct err e = { 0 };
 
-	phase(d, "boot", "this machine is installed: its own disk, unchanged");
+	deploy_phase(d, "boot",
+		     "this machine is installed: its own disk, unchanged");
 	if (kexec_load_local(d->answer.machine, d->words.kexec_kernel,
 			     d->words.consoles, &e) == 0)
 		return ACTION_LOCAL;
@@ -344,22 +242,20 @@ static int
 run(struct deploy *d, enum action *action, struct value **details,
     struct err *e)
 {
-	struct plan p = { 0 };
+	struct script_result p = { 0 };
 	int bad;
 
 	*action = d->words.onsuccess;
 	if (bring_network(d, e) < 0 || detect_facts(d, e) < 0 ||
 	    ask_server(d, e) < 0)
 		return -1;
-	phase(d, "script", "running what the server sent");
-	bad = deploy_script(d, &p, details, e);
+	bad = run_script(d, &p, details, e);
 	if (!bad && p.boot_local) {
 		*action = boot_own_disk(d);
 	} else if (!bad) {
-		override_role(d, &p);
-		bad = check_plan(&p, e) < 0 || install(d, &p, e) < 0;
+		bad = install_tree(d, &p, e) < 0;
 	}
-	plan_clear(&p);
+	script_result_clear(&p);
 	return bad ? -1 : 0;
 }
 
@@ -390,7 +286,7 @@ report(struct deploy *d, int bad, enum action *action, struct value *details,
 		journal_line(d->journal, "DONE: %s", action_name(*action));
 		tell_done(d->tell, action_name(*action));
 	}
-	if (tell_finish(d->tell, TELL_PATIENCE_MS, say, d, &e) < 0)
+	if (tell_finish(d->tell, TELL_PATIENCE_MS, deploy_say, d, &e) < 0)
 		journal_line(d->journal, "%s", e.text);
 }
 

@@ -1,7 +1,6 @@
 #ifndef AGENT_DEPLOY_H
 #define AGENT_DEPLOY_H
 
-#include "lib/value.h"
 #include "specs/facts.h"
 
 #include "agent/ask.h"
@@ -26,22 +25,20 @@ struct deploy {
 	int64_t progress_ms; /* when the console last heard of the tree */
 };
 
-/* What the configure script decided, and what it did. */
-struct plan {
-	char *role, *version, *disk;
-	char *grub_options, *modules; /* "" when none */
-	bool boot_local;
-	struct {
-		char *node, *where, *fstype, *options;
-	} * mounts; /* where "none": swap */
-	size_t mounts_len;
-};
+struct script_result;
 
-/* Run the script that came. On failure `details` may hold command, status,
- * tail, file and line, for the report. */
-int deploy_script(struct deploy *d, struct plan *out, struct value **details,
-		  struct err *e);
-void plan_clear(struct plan *p);
+/* Bring what the script decided onto the disk that it prepared. */
+int install_tree(struct deploy *d, struct script_result *p, struct err *e);
+
+/* What every stage says, as callbacks whose context is the struct deploy: a
+ * line, what a program says, and the half second in which reports go out. */
+void deploy_say(void *ctx, const char *line);
+void deploy_output(void *ctx, const char *bytes, size_t len);
+void deploy_tick(void *ctx);
+int deploy_proc_tick(void *ctx);
+
+/* A stage begins: for console, log and server. */
+void deploy_phase(struct deploy *d, const char *name, const char *text);
 
 /* `edeploy-agent deploy [--cmdline FILE]`: the whole run. Returns only when
  * it refuses to start. */

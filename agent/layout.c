@@ -159,36 +159,50 @@ layout_plain(struct layout *out, const char *top, const char *disk,
 			       "the root file system there "
 			       "(disk.mount(node, '/'))",
 			       top);
-	if (!out->mounts[0].uuid)
-		return err_set(e, ERR_INPUT,
-			       "%s has a file system without a UUID, so the "
-			       "boot loader cannot name it",
-			       out->mounts[0].node);
 	return 0;
 }
 
-int
-layout_know(struct layout *l, const char *node, const char *where,
-	    const char *fstype, const char *options, struct err *e)
+static struct layout_mount *
+find_mount(struct layout *l, const struct layout_mount *known)
 {
-	struct layout_mount *m = NULL;
 	size_t i;
 
-	for (i = 0; i < l->len && !m; i++)
-		if (str_eq(l->mounts[i].where, where) &&
-		    str_eq(l->mounts[i].node, node))
-			m = &l->mounts[i];
+	for (i = 0; i < l->len; i++)
+		if (str_eq(l->mounts[i].where, known->where) &&
+		    str_eq(l->mounts[i].node, known->node))
+			return &l->mounts[i];
+	return NULL;
+}
+
+void
+layout_know(struct layout *l, const struct layout_mount *known)
+{
+	struct layout_mount *m = find_mount(l, known);
+
 	if (!m)
-		m = add_mount(l, node, where, fstype);
-	if (options && *options) {
+		m = add_mount(l, known->node, known->where, known->fstype);
+	if (known->options && *known->options) {
 		free(m->options);
-		m->options = base_strdup(options);
+		m->options = base_strdup(known->options);
 	}
-	if (!m->uuid)
-		return err_set(e, ERR_INPUT,
-			       "%s (%s) has no UUID for fstab: format it "
-			       "before it is mounted",
-			       node, where);
+	if (known->uuid) {
+		free(m->uuid);
+		m->uuid = base_strdup(known->uuid);
+	}
+}
+
+int
+layout_check(const struct layout *l, struct err *e)
+{
+	size_t i;
+
+	for (i = 0; i < l->len; i++)
+		if (!l->mounts[i].uuid)
+			return err_set(e, ERR_INPUT,
+				       "%s (%s) has no UUID, so fstab and boot "
+				       "loader cannot name it: format it "
+				       "before it is mounted",
+				       l->mounts[i].node, l->mounts[i].where);
 	return 0;
 }
 

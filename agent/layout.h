@@ -28,14 +28,17 @@ struct layout {
 
 /* Look at what is mounted on and below `top` (as /proc/self/mountinfo has it,
  * so that mounts made by a script's own commands count). ERR_INPUT when `top`
- * is no mount point or its file system has no UUID. Clear `out` in any case. */
+ * is no mount point. Clear `out` in any case. */
 int layout_plain(struct layout *out, const char *top, const char *disk,
 		 struct err *e);
 
-/* What the script said of a place that it mounted (options for fstab), or of
- * swap, which shows in no mount table. Unknown places are added. */
-int layout_know(struct layout *l, const char *node, const char *where,
-		const char *fstype, const char *options, struct err *e);
+/* What the script knows of a place that it mounted, or of swap, which shows in
+ * no mount table. Unknown places are added. `options` and `uuid` may be
+ * NULL. */
+void layout_know(struct layout *l, const struct layout_mount *known);
+
+/* ERR_INPUT when a place has no UUID: fstab and boot loader name it so. */
+int layout_check(const struct layout *l, struct err *e);
 
 /* The mount that holds `path` of the installed system ("/boot"). Borrowed. */
 const struct layout_mount *layout_holding(const struct layout *l,

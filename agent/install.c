@@ -1,0 +1,187 @@
+/* From a script that ended well to a disk that boots: the tree, what makes it
+ * this machine's own, and the boot loader last. */
+#include <stdio.h>
+
+#include "lib/clock.h"
+#include "lib/file.h"
+
+#include "agent/boot.h"
+#include "agent/deploy.h"
+#include "agent/kexec.h"
+#include "agent/own.h"
+#include "agent/script.h"
+#include "agent/tree.h"
+
+#define HOST_COMMAND "/usr/sbin/edeploy"
+
+/* ---- the tree ---- */
+
+static void
+show_progress(void *ctx, const struct tree_progress *p)
+{
+	struct deploy *d = ctx;
+	const struct progress told = { "tree", p->percent, p->bytes,
+				       p->bytes_per_s, p->eta_s };
+
+	tell_progress(d->tell, &told);
+	if (clock_boot_ms() - d->progress_ms < 1000)
+		return;
+	d->progress_ms = clock_boot_ms();
+	journal_line(d->journal,
+		     "tree: %.0f%%, %.1f MB at %.1f MB/s, %lld s left",
+		     p->percent, (double)p->bytes / 1e6,
+		     (double)p->bytes_per_s / 1e6, (long long)p->eta_s);
+}
+
+static void
+override_role(struct deploy *d, struct script_result *p)
+{
+	if (d->words.os) {
+		free(p->role);
+		p->role = base_strdup(d->words.os);
+	}
+	if (d->words.os_ver) {
+		free(p->version);
+		p->version = base_strdup(d->words.os_ver);
+	}
+	if (d->words.os || d->words.os_ver)
+		journal_line(d->journal, "OS and OS_VER make it %s %s", p->role,
+			     p->version);
+}
+
+static int
+pull_tree(struct deploy *d, const struct script_result *p, struct err *e)
+{
+	const char *path = d->words.rpath;
+	AUTO_FREE char *url = base_printf(
+		"rsync://%s:%u/%s/%s/%s/", d->words.rserv, d->words.rserv_port,
+		path + strspn(path, "/"), p->version, p->role);
+	AUTO_FREE char *into = base_printf("%s/", d->layout.root);
+	const struct tree_opts o = { .url = url,
+				     .into = into,
+				     .progress = show_progress,
+				     .tick = deploy_tick,
+				     .say = deploy_say,
+				     .ctx = d };
+
+	deploy_phase(d, "tree", url);
+	return tree_pull(&o, e);
+}
+
+static int
+look_at_disks(struct deploy *d, const struct script_result *p, struct err *e)
+{
+	size_t i;
+
+	if (layout_plain(&d->layout, CHROOT, p->disk, e) < 0)
+		return -1;
+	for (i = 0; i < p->mounts_len; i++) {
+		const struct script_mount *m = &p->mounts[i];
+
+		layout_know(&d->layout, &(struct layout_mount){
+						m->node, m->where, m->fstype,
+						m->options, m->uuid });
+	}
+	return layout_check(&d->layout, e);
+}
+
+/* ---- the machine's own files, the boot loader ---- */
+
+static int
+make_own(struct deploy *d, const struct own *o, struct err *e)
+{
+	journal_line(d->journal, "files of the script, fstab, conf");
+	if (own_copy_files(o, e) < 0 || own_write(o, e) < 0)
+		return -1;
+	sync();
+	deploy_tick(d);
+	return 0;
+}
+
+/* Text between the pipes, what the script said, and where this kernel talks
+ * when neither says it: a machine without a screen must not fall silent. */
+static char *
+boot_args(const struct deploy *d, const struct script_result *p)
+{
+	AUTO_CLEAR(buf) args = { 0 };
+
+	buf_str(&args, d->words.boot_args);
+	if (*p->grub_options)
+		buf_printf(&args, "%s%s", args.len ? " " : "", p->grub_options);
+	if (p->metadata_url)
+		buf_printf(&args, "%sds=nocloud-net;s=%s", args.len ? " " : "",
+			   p->metadata_url);
+	if (!strstr(buf_text(&args), "console=") && *d->words.consoles)
+		buf_printf(&args, "%s%s", args.len ? " " : "",
+			   d->words.consoles);
+	return buf_take(&args);
+}
+
+static int
+make_bootable(struct deploy *d, const struct script_result *p, struct err *e)
+{
+	AUTO_FREE char *args = boot_args(d, p);
+	AUTO_FREE char *title = base_printf("%s %s", p->role, p->version);
+	const struct boot_opts o = { .layout = &d->layout,
+				     .args = args,
+				     .title = title,
+				     .output = deploy_output,
+				     .tick = deploy_proc_tick,
+				     .say = deploy_say,
+				     .ctx = d };
+
+	deploy_phase(d, "boot", d->layout.disk);
+	if (boot_args_check(args, "boot arguments", e) < 0)
+		return -1;
+	return boot_install(&o, e);
+}
+
+static int
+check_plan(const struct script_result *p, struct err *e)
+{
+	if (!p->role || !p->version || !p->disk)
+		return err_set(e, ERR_INPUT,
+			       "the script ended without "
+			       "set_role(role, version, disk)");
+	if (!name_is_safe(p->role) || !name_is_safe(p->version))
+		return err_set(e, ERR_INPUT,
+			       "set_role: role and version are names of at "
+			       "most 64 letters, digits and ._-");
+	if (!str_starts(p->disk, "/dev/"))
+		return err_set(e, ERR_INPUT,
+			       "set_role: the disk is a node below /dev, not "
+			       "\"%.80s\"",
+			       p->disk);
+	return 0;
+}
+
+int
+install_tree(struct deploy *d, struct script_result *p, struct err *e)
+{
+	const struct own o = { .layout = &d->layout,
+			       .words = &d->words,
+			       .role = p->role,
+			       .version = p->version,
+			       .profile = d->answer.profile,
+			       .machine = d->answer.machine,
+			       .post_rsync = POST_RSYNC,
+			       .modules = p->modules,
+			       .facts = buf_text(&d->facts_json),
+			       .script = buf_text(&d->answer.script),
+			       .journal = journal_path(d->journal),
+			       .command = HOST_COMMAND,
+			       .say = deploy_say,
+			       .ctx = d };
+
+	override_role(d, p);
+	if (check_plan(p, e) < 0 || look_at_disks(d, p, e) < 0 ||
+	    pull_tree(d, p, e) < 0 || make_own(d, &o, e) < 0 ||
+	    make_bootable(d, p, e) < 0)
+		return -1;
+	deploy_phase(d, "finish", "the disk is complete");
+	if (d->words.onsuccess == ACTION_KEXEC &&
+	    kexec_load(d->layout.root, d->words.kexec_kernel, d->words.consoles,
+		       e) < 0)
+		return -1;
+	return own_write_log(&o, e);
+}
