@@ -16,7 +16,7 @@
 struct hwid_disk {
 	char *name;    /* "sda", the kernel's */
 	char *serial;  /* or NULL */
-	char *wwn;     /* as the kernel says: "naa.5…", "eui.…"; or NULL */
+	char *wwn;     /* "0x5000c500…" (NAA), "eui.0025…" (NVMe); or NULL */
 	char *by_path; /* "pci-0000:00:04.0", without /dev/disk/by-path/ */
 	/* Names below /dev/disk/by-id, best known first. */
 	char *by_id[HWID_NAMES_MAX];
@@ -30,6 +30,9 @@ struct hwid_disk {
 int hwid_disk(const char *root, const char *name, struct hwid_disk *out,
 	      struct err *e);
 void hwid_disk_clear(struct hwid_disk *d);
+
+/* Name below /dev/disk/by-path, owned; NULL when it has none. */
+char *hwid_by_path(const char *root, const char *name);
 
 /* Names of the disks that count (sd, hd, vd, xvd, nvme, mmcblk; size above 0,
  * not removable media), sorted naturally: sda, sdb, …, sdaa. NULL-terminated,
