@@ -269,7 +269,6 @@ detect(const char *root, struct facts *out, struct detect_notes *notes,
 		{ "disk", probe_disk },	      { "system", probe_system },
 		{ "memory", probe_memory },   { "network", probe_network },
 		{ "cpu", probe_cpu },	      { "pci", probe_pci },
-		{ "ipmi", probe_ipmi },
 	};
 
 	return probes_detect(table, ARRAY_LEN(table), DETECT_DEADLINE_MS, root,

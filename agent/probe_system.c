@@ -140,6 +140,19 @@ kernel_arch(const char *root)
 	return arch;
 }
 
+/* The kernel word FAKEIPMI lets a virtual machine try a profile that asks for
+ * a BMC. */
+static void
+add_fake_ipmi(const char *root, struct facts *out)
+{
+	AUTO_FREE char *words_said = sys_line(root, "/proc/cmdline");
+	char *rest = words_said, *word;
+
+	while ((word = strtok_r(rest, " ", &rest)))
+		if (str_eq(word, "FAKEIPMI"))
+			facts_add(out, "system", "ipmi-fake", "channel", "0");
+}
+
 int
 probe_system(const char *root, struct facts *out, struct err *e)
 {
@@ -151,5 +164,6 @@ probe_system(const char *root, struct facts *out, struct err *e)
 	fact_take(out, "system", "kernel", "arch", kernel_arch(root));
 	fact_take(out, "system", "kernel", "cmdline",
 		  sys_line(root, "/proc/cmdline"));
+	add_fake_ipmi(root, out);
 	return 0;
 }
