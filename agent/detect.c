@@ -266,9 +266,9 @@ detect(const char *root, struct facts *out, struct detect_notes *notes,
        struct err *e)
 {
 	static const struct probe table[] = {
-		{ "disk", probe_disk },	      { "system", probe_system },
-		{ "memory", probe_memory },   { "network", probe_network },
-		{ "cpu", probe_cpu },	      { "pci", probe_pci },
+		{ "disk", probe_disk },     { "system", probe_system },
+		{ "memory", probe_memory }, { "network", probe_network },
+		{ "cpu", probe_cpu },       { "pci", probe_pci },
 	};
 
 	return probes_detect(table, ARRAY_LEN(table), DETECT_DEADLINE_MS, root,

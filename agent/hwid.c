@@ -9,43 +9,41 @@
 #include "lib/file.h"
 #include "lib/num.h"
 
-/* The letters of "sd", "hd", "vd", "xvd" and nothing else behind. */
+/* `name` has the form: '#' stands for digits, '@' for lower-case letters, and
+ * everything else for itself. */
 static bool
-lettered(const char *name, const char *head)
+has_form(const char *name, const char *form)
 {
-	size_t len = strlen(head), n;
+	for (; *form; form++) {
+		const char *start = name;
 
-	if (!str_starts(name, head))
-		return false;
-	n = strspn(name + len, "abcdefghijklmnopqrstuvwxyz");
-	return n > 0 && n <= 4 && name[len + n] == '\0';
-}
-
-/* "nvme0n1", not "nvme0n1p1", nor "nvme0c1n1" (one path of many to it). */
-static bool
-numbered(const char *name, const char *head, const char *middle)
-{
-	const char *at = name + strlen(head);
-	size_t n = str_starts(name, head) ? strspn(at, "0123456789") : 0;
-
-	if (n == 0)
-		return false;
-	at += n;
-	if (!middle)
-		return *at == '\0';
-	if (!str_starts(at, middle))
-		return false;
-	at += strlen(middle);
-	n = strspn(at, "0123456789");
-	return n > 0 && at[n] == '\0';
+		if (*form == '#')
+			while (isdigit((unsigned char)*name))
+				name++;
+		else if (*form == '@')
+			while (islower((unsigned char)*name))
+				name++;
+		else if (*name == *form)
+			name++;
+		if (name == start)
+			return false;
+	}
+	return *name == '\0';
 }
 
 bool
 hwid_disk_name(const char *name)
 {
-	return lettered(name, "sd") || lettered(name, "hd") ||
-	       lettered(name, "vd") || lettered(name, "xvd") ||
-	       numbered(name, "nvme", "n") || numbered(name, "mmcblk", NULL);
+	/* Not "nvme0n1p1", a partition, nor "nvme0c1n1", one of several paths
+	 * to a disk, nor "mmcblk0boot0". */
+	static const char *const forms[] = { "sd@",  "hd@",     "vd@",
+					     "xvd@", "nvme#n#", "mmcblk#" };
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(forms); i++)
+		if (has_form(name, forms[i]))
+			return true;
+	return false;
 }
 
 static uint64_t

@@ -14,9 +14,9 @@
 #define HWID_NAMES_MAX 8
 
 struct hwid_disk {
-	char *name;    /* "sda", the kernel's */
-	char *serial;  /* or NULL */
-	char *wwn;     /* "0x5000c500…" (NAA), "eui.0025…" (NVMe); or NULL */
+	char *name;   /* "sda", the kernel's */
+	char *serial; /* or NULL */
+	char *wwn;    /* "0x5000c500…" (NAA), "eui.0025…" (NVMe); or NULL */
 	char *by_path; /* "pci-0000:00:04.0", without /dev/disk/by-path/ */
 	/* Names below /dev/disk/by-id, best known first. */
 	char *by_id[HWID_NAMES_MAX];

@@ -11,8 +11,8 @@
 
 struct walk {
 	const char *root;
-	char *at;   /* the device looked at, a path below root */
-	char *path; /* what is known so far, or NULL */
+	char *at;               /* the device looked at, a path below root */
+	char *path;             /* what is known so far, or NULL */
 	bool parent, transport; /* both are wanted for a name */
 };
 
@@ -149,15 +149,13 @@ place_sas(const struct walk *w, const struct scsi_place *p)
 	if (phys && !str_eq(phys, "1")) {
 		address = sys_line(w->root, "%s/%s/sas_address", class,
 				   last_name(end));
-		return address ? base_printf("sas-%s-%s", address, lun)
-			       : NULL;
+		return address ? base_printf("sas-%s-%s", address, lun) : NULL;
 	}
-	phy = sys_line(w->root, "%s/%s/phy_identifier", class,
-		       last_name(end));
+	phy = sys_line(w->root, "%s/%s/phy_identifier", class, last_name(end));
 	if (!phys || !phy || !go_up(port))
 		return NULL;
-	address = sys_line(w->root, "%s/%s/sas_address", class,
-			   last_name(port));
+	address =
+		sys_line(w->root, "%s/%s/sas_address", class, last_name(port));
 	if (address)
 		return base_printf("sas-exp%s-phy%s-%s", address, phy, lun);
 	return base_printf("sas-phy%s-%s", phy, lun);

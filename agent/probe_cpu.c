@@ -34,7 +34,7 @@ static const char *const keys[CPU_WORDS] = {
 };
 
 struct socket {
-	unsigned id; /* the kernel's "physical id" */
+	unsigned id;      /* the kernel's "physical id" */
 	unsigned logical; /* processors seen of it */
 	char *word[CPU_WORDS];
 };

@@ -102,7 +102,7 @@ set_word(struct dmi *d, enum dmi_word w, const struct item *it, size_t offset)
 static char *
 uuid_text(const struct item *it, unsigned version)
 {
-	static const uint8_t little[16] = { 3, 2, 1, 0,	 5,  4,	 7,  6,
+	static const uint8_t little[16] = { 3, 2, 1,  0,  5,  4,  7,  6,
 					    8, 9, 10, 11, 12, 13, 14, 15 };
 	char out[37];
 	size_t i, n = 0;
@@ -116,11 +116,9 @@ uuid_text(const struct item *it, unsigned version)
 
 		zeros += b == 0;
 		ones += b == 0xff;
-		n += (size_t)snprintf(out + n, sizeof(out) - n, "%s%02x",
-				      i == 4 || i == 6 || i == 8 || i == 10
-					      ? "-"
-					      : "",
-				      b);
+		n += (size_t)snprintf(
+			out + n, sizeof(out) - n, "%s%02x",
+			i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", b);
 	}
 	return zeros == 16 || ones == 16 ? NULL : base_strdup(out);
 }
@@ -205,10 +203,10 @@ static const char *
 bank_form(uint64_t code)
 {
 	static const char *const form[] = {
-		[0x03] = "SIMM",  [0x04] = "SIP",	  [0x05] = "Chip",
-		[0x06] = "DIP",	  [0x07] = "ZIP",	  [0x09] = "DIMM",
-		[0x0a] = "TSOP",  [0x0b] = "Row of chips", [0x0c] = "RIMM",
-		[0x0d] = "SODIMM", [0x0e] = "SRIMM",	  [0x0f] = "FB-DIMM",
+		[0x03] = "SIMM",   [0x04] = "SIP",          [0x05] = "Chip",
+		[0x06] = "DIP",    [0x07] = "ZIP",          [0x09] = "DIMM",
+		[0x0a] = "TSOP",   [0x0b] = "Row of chips", [0x0c] = "RIMM",
+		[0x0d] = "SODIMM", [0x0e] = "SRIMM",        [0x0f] = "FB-DIMM",
 		[0x10] = "Die",
 	};
 
@@ -219,13 +217,12 @@ static const char *
 bank_type(uint64_t code)
 {
 	static const char *const type[] = {
-		[0x03] = "DRAM",   [0x07] = "RAM",     [0x0f] = "SDRAM",
-		[0x11] = "RDRAM",  [0x12] = "DDR",     [0x13] = "DDR2",
-		[0x14] = "DDR2 FB-DIMM",	       [0x18] = "DDR3",
-		[0x19] = "FBD2",   [0x1a] = "DDR4",    [0x1b] = "LPDDR",
-		[0x1c] = "LPDDR2", [0x1d] = "LPDDR3",  [0x1e] = "LPDDR4",
-		[0x20] = "HBM",	   [0x21] = "HBM2",    [0x22] = "DDR5",
-		[0x23] = "LPDDR5",
+		[0x03] = "DRAM",         [0x07] = "RAM",    [0x0f] = "SDRAM",
+		[0x11] = "RDRAM",        [0x12] = "DDR",    [0x13] = "DDR2",
+		[0x14] = "DDR2 FB-DIMM", [0x18] = "DDR3",   [0x19] = "FBD2",
+		[0x1a] = "DDR4",         [0x1b] = "LPDDR",  [0x1c] = "LPDDR2",
+		[0x1d] = "LPDDR3",       [0x1e] = "LPDDR4", [0x20] = "HBM",
+		[0x21] = "HBM2",         [0x22] = "DDR5",   [0x23] = "LPDDR5",
 	};
 
 	return code < ARRAY_LEN(type) ? type[code] : NULL;

@@ -30,8 +30,8 @@ enum dmi_word {
 
 struct dmi_bank { /* type 17; words are NULL when the table says nothing */
 	char *slot, *vendor, *serial, *product;
-	char *description; /* "DIMM DDR4 2666 MHz" */
-	unsigned array;	   /* which physical array, from 0 in table order */
+	char *description;   /* "DIMM DDR4 2666 MHz" */
+	unsigned array;      /* which physical array, from 0 in table order */
 	uint64_t size_bytes; /* 0: the slot is empty */
 	uint64_t clock_hz;   /* 0: unknown */
 };
@@ -39,7 +39,7 @@ struct dmi_bank { /* type 17; words are NULL when the table says nothing */
 struct dmi_cpu { /* type 4, sockets that hold one */
 	char *socket, *vendor, *version;
 	unsigned cores, enabled_cores, threads; /* 0: unknown */
-	uint64_t frequency_hz, clock_hz;	/* now, external; 0: unknown */
+	uint64_t frequency_hz, clock_hz;        /* now, external; 0: unknown */
 };
 
 struct dmi {

@@ -75,8 +75,7 @@ ipv4_make(unsigned address, unsigned mask, struct ipv4_words *out)
 	inet_ntop(AF_INET, &address, out->address, sizeof(out->address));
 	inet_ntop(AF_INET, &mask, out->netmask, sizeof(out->netmask));
 	inet_ntop(AF_INET, &network, out->network, sizeof(out->network));
-	snprintf(out->cidr, sizeof(out->cidr), "%d",
-		 __builtin_popcount(mask));
+	snprintf(out->cidr, sizeof(out->cidr), "%d", __builtin_popcount(mask));
 }
 
 static unsigned

@@ -52,8 +52,7 @@ add_banks(struct facts *out, const struct dmi *d)
 			snprintf(name, sizeof(name), "bank:%u:%u", array,
 				 next[array]++);
 		else
-			snprintf(name, sizeof(name), "bank:%u",
-				 next[array]++);
+			snprintf(name, sizeof(name), "bank:%u", next[array]++);
 		add_bank(out, name, &d->bank[i]);
 	}
 	if (d->banks > 0)

@@ -64,8 +64,8 @@ is_pci(const char *word)
 	unsigned domain, bus, slot, function;
 	int n = 0;
 
-	return sscanf(word, "%x:%2x:%2x.%1x%n", &domain, &bus, &slot,
-		      &function, &n) == 4 &&
+	return sscanf(word, "%x:%2x:%2x.%1x%n", &domain, &bus, &slot, &function,
+		      &n) == 4 &&
 	       word[n] == '\0';
 }
 
@@ -83,8 +83,8 @@ is_usb(const char *word)
 	const char *dash = strchr(word, '-');
 
 	return dash && dash > word &&
-	       strspn(word, "0123456789") == (size_t)(dash - word) &&
-	       dash[1] && dash[1 + strspn(dash + 1, "0123456789.")] == '\0';
+	       strspn(word, "0123456789") == (size_t)(dash - word) && dash[1] &&
+	       dash[1 + strspn(dash + 1, "0123456789.")] == '\0';
 }
 
 static void
@@ -92,10 +92,9 @@ add_usb(const struct card *c, const char *place, char *port, struct facts *out)
 {
 	const char *cut = strstr(place, port);
 	int len = (int)((cut ? (size_t)(cut - place) : 0) + strlen(port));
-	AUTO_FREE char *vendor = sys_line(c->root, "%.*s/manufacturer", len,
-					  place);
-	AUTO_FREE char *product =
-		sys_line(c->root, "%.*s/product", len, place);
+	AUTO_FREE char *vendor =
+		sys_line(c->root, "%.*s/manufacturer", len, place);
+	AUTO_FREE char *product = sys_line(c->root, "%.*s/product", len, place);
 
 	*strchr(port, '-') = ':';
 	facts_addf(out, "network", c->name, "businfo", "usb@%s", port);
@@ -195,8 +194,7 @@ add_card(struct card *c, struct facts *out)
 		c->has_ipv4 = ipv4_ask(c->name, &c->ipv4);
 		ethtool_ask(c->name, &c->told);
 	}
-	if ((!str_eq(type, ARPHRD_ETHER) &&
-	     !str_eq(type, ARPHRD_INFINIBAND)) ||
+	if ((!str_eq(type, ARPHRD_ETHER) && !str_eq(type, ARPHRD_INFINIBAND)) ||
 	    (!physical && !c->has_ipv4))
 		return;
 	add_place(c, out);

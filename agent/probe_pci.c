@@ -32,8 +32,7 @@ fatal(char *fmt, ...)
 	longjmp(out_of_libpci, 1);
 }
 
-static void __attribute__((format(printf, 1, 2)))
-silent(char *fmt, ...)
+static void __attribute__((format(printf, 1, 2))) silent(char *fmt, ...)
 {
 	(void)fmt;
 }
@@ -91,15 +90,13 @@ static char *
 look_up(struct bus *b, int what, unsigned first, unsigned second)
 {
 	char name[256];
-	const char *found =
-		pci_lookup_name(b->access, name, sizeof(name),
-				what | PCI_LOOKUP_NO_NUMBERS, (int)first,
-				(int)second);
+	const char *found = pci_lookup_name(b->access, name, sizeof(name),
+					    what | PCI_LOOKUP_NO_NUMBERS,
+					    (int)first, (int)second);
 
 	if (found && *found)
 		return base_strdup(found);
-	return base_printf("%04x",
-			   what == PCI_LOOKUP_DEVICE ? second : first);
+	return base_printf("%04x", what == PCI_LOOKUP_DEVICE ? second : first);
 }
 
 static void
@@ -113,8 +110,7 @@ static void
 device_names(struct bus *b, struct pci_dev *d, char **vendor, char **product)
 {
 	*vendor = look_up(b, PCI_LOOKUP_VENDOR, d->vendor_id, 0);
-	*product =
-		look_up(b, PCI_LOOKUP_DEVICE, d->vendor_id, d->device_id);
+	*product = look_up(b, PCI_LOOKUP_DEVICE, d->vendor_id, d->device_id);
 }
 
 static void
@@ -132,9 +128,9 @@ add_device(const char *root, struct bus *b, struct pci_dev *d,
 	fact_take(out, "pci", address, "product", product);
 	facts_addf(out, "pci", address, "id", "%04x:%04x", d->vendor_id,
 		   d->device_id);
-	fact_take(out, "pci", address, "driver",
-		  sys_link_name(root, "/sys/bus/pci/devices/%s/driver",
-				address));
+	fact_take(
+		out, "pci", address, "driver",
+		sys_link_name(root, "/sys/bus/pci/devices/%s/driver", address));
 }
 
 static int

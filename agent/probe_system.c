@@ -21,12 +21,10 @@ static const struct {
 	  "product_version" },
 	{ "system", "product", "uuid", DMI_SYSTEM_UUID, "product_uuid" },
 	{ "system", "motherboard", "name", DMI_BOARD_NAME, "board_name" },
-	{ "system", "motherboard", "vendor", DMI_BOARD_VENDOR,
-	  "board_vendor" },
+	{ "system", "motherboard", "vendor", DMI_BOARD_VENDOR, "board_vendor" },
 	{ "system", "motherboard", "version", DMI_BOARD_VERSION,
 	  "board_version" },
-	{ "system", "motherboard", "serial", DMI_BOARD_SERIAL,
-	  "board_serial" },
+	{ "system", "motherboard", "serial", DMI_BOARD_SERIAL, "board_serial" },
 	{ "firmware", "bios", "version", DMI_BIOS_VERSION, "bios_version" },
 	{ "firmware", "bios", "date", DMI_BIOS_DATE, "bios_date" },
 	{ "firmware", "bios", "vendor", DMI_BIOS_VENDOR, "bios_vendor" },
@@ -124,8 +122,7 @@ add_os(const char *root, struct facts *out)
 	if (vendor)
 		*vendor = (char)toupper((unsigned char)*vendor);
 	fact_take(out, "system", "os", "vendor", vendor);
-	fact_take(out, "system", "os", "version",
-		  os_word(text, "PRETTY_NAME"));
+	fact_take(out, "system", "os", "version", os_word(text, "PRETTY_NAME"));
 }
 
 static char *

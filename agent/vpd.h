@@ -9,16 +9,11 @@
  * device/vpd_pg80 and device/vpd_pg83. Bytes come from the disk. */
 #define VPD_MAX_BYTES 4096
 
-enum vpd_type {
-	VPD_VENDOR = 0,
-	VPD_T10 = 1,
-	VPD_EUI64 = 2,
-	VPD_NAA = 3
-};
+enum vpd_type { VPD_VENDOR = 0, VPD_T10 = 1, VPD_EUI64 = 2, VPD_NAA = 3 };
 
 struct vpd_id {
 	enum vpd_type type;
-	bool ascii; /* else binary */
+	bool ascii;        /* else binary */
 	const uint8_t *at; /* borrowed from the page */
 	size_t len;
 };
