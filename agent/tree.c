@@ -114,8 +114,9 @@ struct pull {
 	const struct tree_opts *opts;
 	char line[LINE_MAX_BYTES];
 	size_t len;
-	char complaint[LINE_MAX_BYTES]; /* the last line that is no progress */
-	int64_t bytes, best;            /* of this life; the most of any */
+	/* rsync counts what this life of it brought; what earlier ones did
+	 * comes on top */
+	struct tree_progress before, now;
 };
 
 static void
@@ -128,11 +129,14 @@ take_line(struct pull *p)
 	if (!*p->line)
 		return;
 	if (tree_progress_parse(p->line, &progress) == 0) {
-		p->bytes = progress.bytes;
-		p->opts->progress(p->opts->ctx, &progress);
+		p->now = progress;
+		p->now.bytes += p->before.bytes;
+		p->now.percent += p->before.percent;
+		if (p->now.percent > 100)
+			p->now.percent = 100;
+		p->opts->progress(p->opts->ctx, &p->now);
 		return;
 	}
-	memcpy(p->complaint, p->line, sizeof(p->complaint));
 	p->opts->say(p->opts->ctx, p->line);
 }
 
@@ -167,6 +171,7 @@ pull_once(struct pull *p, int *code, struct err *e)
 	const char *const argv[] = { "rsync",
 				     "-aHAX",
 				     "--numeric-ids",
+				     "--partial",
 				     "--no-inc-recursive",
 				     "--info=progress2",
 				     "--no-human-readable",
@@ -182,8 +187,7 @@ pull_once(struct pull *p, int *code, struct err *e)
 	int bad;
 
 	p->len = 0;
-	p->bytes = 0;
-	*p->complaint = '\0';
+	p->before = p->now;
 	bad = proc_run(argv, &opts, &out, e);
 	take_line(p);
 	*code = out.status;
@@ -223,10 +227,14 @@ tree_pull(const struct tree_opts *opts, struct err *e)
 
 		if (pull_once(&p, &code, e) < 0)
 			return -1;
-		if (code == 0)
+		if (code == 0) {
+			p.now.percent = 100;
+			p.now.eta_s = 0;
+			opts->progress(opts->ctx, &p.now);
 			return 0;
-		if (p.bytes > p.best) {
-			p.best = p.bytes;
+		}
+		/* --partial keeps what came, so this is a step forward */
+		if (p.now.bytes > p.before.bytes) {
 			left = tries;
 			pause_s = 1;
 		}

@@ -73,8 +73,12 @@ conf_with(const char *text, const char *key, const char *value)
 	bool put = left == 0;
 	AUTO_FREE char *copy = base_strdup(text);
 	AUTO_CLEAR(buf) out = { 0 };
-	char *at = copy, *line;
+	size_t len = strlen(copy);
+	char *at = len ? copy : NULL, *line;
 
+	/* the newline that ends the text opens no line of its own */
+	if (len && copy[len - 1] == '\n')
+		copy[len - 1] = '\0';
 	while ((line = strsep(&at, "\n"))) {
 		bool its = value_part(line, key) != NULL;
 
@@ -82,7 +86,7 @@ conf_with(const char *text, const char *key, const char *value)
 			continue;
 		if (its)
 			buf_printf(&out, "%s=%s\n", key, value);
-		else if (*line || (at && *at))
+		else
 			buf_printf(&out, "%s\n", line);
 	}
 	if (put)
