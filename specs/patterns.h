@@ -31,6 +31,12 @@ unsigned patterns_line(const struct patterns *p, size_t i);
  * Borrowed. */
 const char *const *patterns_variables(const struct patterns *p);
 
+/* What is allowed but looks like a slip (`GT(4)` is a literal, not a
+ * predicate): line and sentence of warning `i`, or NULL past the last.
+ * Borrowed. */
+const char *patterns_warning(const struct patterns *p, size_t i,
+			     unsigned *line);
+
 void patterns_free(struct patterns *p);
 AUTO_DEFINE(patterns)
 
