@@ -1,0 +1,392 @@
+/* The store on SQLite: opening, schema, transactions. WAL, so that readers
+ * never wait for the writer; synchronous FULL, so that a commit is on the disk
+ * when it returns. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "store/sqlite.h"
+#include "lib/file.h"
+#include "lib/hash.h"
+
+#define SCHEMA_VERSION 1
+#define BUSY_MS 10000
+
+/* Portable on purpose: another engine can take the same tables. */
+static const char schema[] =
+	"CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;"
+	"CREATE TABLE machines ("
+	" id INTEGER PRIMARY KEY AUTOINCREMENT, condition INTEGER NOT NULL,"
+	" reason TEXT, product TEXT, facts TEXT, peer TEXT,"
+	" first_seen_ms INTEGER NOT NULL, last_seen_ms INTEGER NOT NULL,"
+	" reinstall INTEGER NOT NULL, profile TEXT, entry INTEGER NOT NULL,"
+	" vars TEXT, run TEXT) STRICT;"
+	"CREATE INDEX machines_live ON machines (profile, condition);"
+	"CREATE TABLE identities ("
+	" kind INTEGER NOT NULL, value TEXT NOT NULL,"
+	" machine INTEGER NOT NULL REFERENCES machines (id),"
+	" PRIMARY KEY (kind, value)) STRICT;"
+	"CREATE INDEX identities_of ON identities (machine);"
+	"CREATE TABLE entries ("
+	" id INTEGER PRIMARY KEY AUTOINCREMENT, profile TEXT NOT NULL,"
+	" position INTEGER NOT NULL, gen INTEGER NOT NULL,"
+	" fields TEXT NOT NULL, used INTEGER NOT NULL,"
+	" machine INTEGER UNIQUE REFERENCES machines (id),"
+	" gone INTEGER NOT NULL) STRICT;"
+	"CREATE INDEX entries_of ON entries (profile, position);"
+	"CREATE TABLE runs ("
+	" id TEXT PRIMARY KEY, token TEXT NOT NULL,"
+	" machine INTEGER NOT NULL REFERENCES machines (id),"
+	" started_ms INTEGER NOT NULL, heard_ms INTEGER NOT NULL,"
+	" ended_ms INTEGER NOT NULL, outcome INTEGER NOT NULL,"
+	" old_agent INTEGER NOT NULL, local INTEGER NOT NULL,"
+	" facts_hash TEXT NOT NULL, profile TEXT, answer TEXT, reason TEXT,"
+	" phase TEXT, next_event INTEGER NOT NULL) STRICT;"
+	"CREATE INDEX runs_of ON runs (machine, started_ms);"
+	"CREATE TABLE events ("
+	" seq INTEGER PRIMARY KEY AUTOINCREMENT, run TEXT NOT NULL,"
+	" machine INTEGER NOT NULL, number INTEGER NOT NULL,"
+	" at_ms INTEGER NOT NULL, kind TEXT NOT NULL, body TEXT NOT NULL,"
+	" UNIQUE (run, number)) STRICT;";
+
+#define MACHINE_COLUMNS                                                        \
+	"id, condition, reason, product, facts, peer, first_seen_ms,"          \
+	" last_seen_ms, reinstall, profile, entry, vars, run"
+#define ENTRY_COLUMNS                                                          \
+	"id, profile, position, gen, fields, used, coalesce(machine, 0), gone"
+#define RUN_COLUMNS                                                            \
+	"id, token, machine, started_ms, heard_ms, ended_ms, outcome,"         \
+	" old_agent, local, facts_hash, profile, answer, reason, phase,"       \
+	" next_event"
+#define EVENT_COLUMNS "seq, run, machine, number, at_ms, kind, body"
+
+static const char *const sql[S_COUNT] = {
+	[S_MACHINE_ADD] = "INSERT INTO machines (condition, reason, product,"
+			  " facts, peer, first_seen_ms, last_seen_ms,"
+			  " reinstall, profile, entry, vars, run)"
+			  " VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+	[S_MACHINE_PUT] = "UPDATE machines SET condition = ?, reason = ?,"
+			  " product = ?, facts = ?, peer = ?,"
+			  " first_seen_ms = ?, last_seen_ms = ?,"
+			  " reinstall = ?, profile = ?, entry = ?, vars = ?,"
+			  " run = ? WHERE id = ?",
+	[S_MACHINE_GET] =
+		"SELECT " MACHINE_COLUMNS " FROM machines WHERE id = ?",
+	[S_MACHINES] = "SELECT " MACHINE_COLUMNS " FROM machines ORDER BY id",
+	[S_LIVE] = "SELECT count(*) FROM machines WHERE profile = ?"
+		   " AND condition IN (1, 2, 3)",
+	[S_IDENTITY_ADD] = "INSERT INTO identities (kind, value, machine)"
+			   " VALUES (?,?,?) ON CONFLICT (kind, value)"
+			   " DO UPDATE SET machine = excluded.machine"
+			   " WHERE machine = excluded.machine",
+	[S_IDENTITY_DROP] = "DELETE FROM identities WHERE kind = ?"
+			    " AND value = ? AND machine = ?",
+	[S_IDENTITY_FIND] = "SELECT machine FROM identities WHERE kind = ?"
+			    " AND value = ?",
+	[S_IDENTITIES] = "SELECT kind, value FROM identities WHERE machine = ?"
+			 " ORDER BY kind, value",
+	[S_ENTRY_ADD] = "INSERT INTO entries (profile, position, gen, fields,"
+			" used, machine, gone)"
+			" VALUES (?,?,?,?,?,nullif(?, 0),?)",
+	[S_ENTRY_PUT] = "UPDATE entries SET profile = ?, position = ?,"
+			" gen = ?, fields = ?, used = ?,"
+			" machine = nullif(?, 0), gone = ? WHERE id = ?",
+	[S_ENTRY_GET] = "SELECT " ENTRY_COLUMNS " FROM entries WHERE id = ?",
+	[S_ENTRIES] = "SELECT " ENTRY_COLUMNS " FROM entries"
+		      " WHERE profile = ? AND gone = 0 ORDER BY position, id",
+	[S_RUN_ADD] = "INSERT INTO runs (" RUN_COLUMNS ")"
+		      " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+	[S_RUN_PUT] = "UPDATE runs SET token = ?, machine = ?, started_ms = ?,"
+		      " heard_ms = ?, ended_ms = ?, outcome = ?,"
+		      " old_agent = ?, local = ?, facts_hash = ?, profile = ?,"
+		      " answer = ?, reason = ?, phase = ?, next_event = ?"
+		      " WHERE id = ?",
+	[S_RUN_GET] = "SELECT " RUN_COLUMNS " FROM runs WHERE id = ?",
+	[S_RUNS] = "SELECT " RUN_COLUMNS " FROM runs WHERE machine = ?"
+		   " ORDER BY started_ms DESC, id",
+	[S_EVENT_ADD] = "INSERT INTO events (run, machine, number, at_ms, kind,"
+			" body) VALUES (?,?,?,?,?,?)",
+	[S_EVENTS_AFTER] = "SELECT " EVENT_COLUMNS " FROM events"
+			   " WHERE seq > ? ORDER BY seq LIMIT ?",
+	[S_EVENTS_OF_RUN] = "SELECT " EVENT_COLUMNS " FROM events"
+			    " WHERE run = ? ORDER BY number",
+};
+
+int
+store_refuse(struct store *s, struct err *e)
+{
+	int code = sqlite3_errcode(s->db) & 0xff;
+	const char *remedy = "";
+
+	if (code == SQLITE_FULL)
+		remedy = "; make room on that file system";
+	else if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB)
+		remedy = "; restore it from a backup, or move it away to "
+			 "rebuild the store from the site's files";
+	else if (code == SQLITE_BUSY)
+		remedy = "; another program holds it";
+	return err_set(e, ERR_SYS, "%.120s: %.80s%s", s->path,
+		       sqlite3_errmsg(s->db), remedy);
+}
+
+sqlite3_stmt *
+store_statement(struct store *s, enum statement which, struct err *e)
+{
+	sqlite3_stmt **q = &s->prepared[which];
+
+	if (!*q &&
+	    sqlite3_prepare_v3(s->db, sql[which], -1, SQLITE_PREPARE_PERSISTENT,
+			       q, NULL) != SQLITE_OK) {
+		store_refuse(s, e);
+		return NULL;
+	}
+	return *q;
+}
+
+void
+store_bind(sqlite3_stmt *q, const char *kinds, ...)
+{
+	va_list ap;
+	int i;
+
+	va_start(ap, kinds);
+	for (i = 0; kinds[i]; i++) {
+		const char *text;
+
+		switch (kinds[i]) {
+		case 'i':
+			sqlite3_bind_int64(q, i + 1, va_arg(ap, int64_t));
+			break;
+		case 'b':
+			sqlite3_bind_int(q, i + 1, va_arg(ap, int));
+			break;
+		default:
+			text = va_arg(ap, const char *);
+			if (text)
+				sqlite3_bind_text(q, i + 1, text, -1,
+						  SQLITE_TRANSIENT);
+			else
+				sqlite3_bind_null(q, i + 1);
+		}
+	}
+	va_end(ap);
+}
+
+void
+store_end(sqlite3_stmt *q)
+{
+	sqlite3_reset(q);
+	sqlite3_clear_bindings(q);
+}
+
+int
+store_do(struct store *s, sqlite3_stmt *q, struct err *e)
+{
+	int failed = 0;
+
+	if (sqlite3_step(q) != SQLITE_DONE)
+		failed = store_refuse(s, e);
+	store_end(q);
+	return failed;
+}
+
+int
+store_row(struct store *s, sqlite3_stmt *q, struct err *e)
+{
+	int code = sqlite3_step(q);
+
+	if (code == SQLITE_ROW)
+		return 1;
+	return code == SQLITE_DONE ? 0 : store_refuse(s, e);
+}
+
+char *
+store_text(sqlite3_stmt *q, int column)
+{
+	const unsigned char *text = sqlite3_column_text(q, column);
+
+	return text ? base_strdup((const char *)text) : NULL;
+}
+
+static int
+run_sql(struct store *s, const char *text, struct err *e)
+{
+	if (sqlite3_exec(s->db, text, NULL, NULL, NULL) != SQLITE_OK)
+		return store_refuse(s, e);
+	return 0;
+}
+
+/* ---- opening ---- */
+
+static int
+one_text(struct store *s, const char *query, char *out, size_t size,
+	 struct err *e)
+{
+	sqlite3_stmt *q = NULL;
+	int failed = -1;
+
+	*out = '\0';
+	if (sqlite3_prepare_v2(s->db, query, -1, &q, NULL) != SQLITE_OK)
+		return store_refuse(s, e);
+	if (store_row(s, q, e) >= 0) {
+		if (sqlite3_column_count(q) > 0 && sqlite3_column_text(q, 0))
+			snprintf(out, size, "%s",
+				 (const char *)sqlite3_column_text(q, 0));
+		failed = 0;
+	}
+	sqlite3_finalize(q);
+	return failed;
+}
+
+static int
+make_tables(struct store *s, struct err *e)
+{
+	AUTO_FREE char *meta = NULL;
+	char id[TOKEN_HEX];
+
+	token_make(id);
+	id[16] = '\0';
+	meta = base_printf("INSERT INTO meta VALUES ('id', '%s');"
+			   "PRAGMA user_version = %d;",
+			   id, SCHEMA_VERSION);
+	if (store_begin(s, e) < 0)
+		return -1;
+	if (run_sql(s, schema, e) < 0 || run_sql(s, meta, e) < 0) {
+		store_rollback(s);
+		return -1;
+	}
+	return store_commit(s, e);
+}
+
+static int
+check_schema(struct store *s, bool may_make, struct err *e)
+{
+	char version[24];
+
+	if (one_text(s, "PRAGMA user_version", version, sizeof(version), e) < 0)
+		return -1;
+	if (atoi(version) > SCHEMA_VERSION)
+		return err_set(
+			e, ERR_REFUSED,
+			"%.120s: written by a newer eDeploy (schema %s, this "
+			"one knows %d); run that version",
+			s->path, version, SCHEMA_VERSION);
+	if (atoi(version) == 0 && may_make && make_tables(s, e) < 0)
+		return -1;
+	return one_text(s, "SELECT value FROM meta WHERE name = 'id'", s->id,
+			sizeof(s->id), e);
+}
+
+static int
+open_file(struct store *s, int flags, struct err *e)
+{
+	static const char pragmas[] =
+		"PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+		"PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;";
+	mode_t old = umask(0077);
+	int code = sqlite3_open_v2(s->path, &s->db, flags | SQLITE_OPEN_NOMUTEX,
+				   NULL);
+
+	umask(old);
+	if (!s->db)
+		return err_set(e, ERR_SYS, "SQLite does not start");
+	if (code != SQLITE_OK)
+		return store_refuse(s, e);
+	sqlite3_busy_timeout(s->db, BUSY_MS);
+	return run_sql(s, pragmas, e);
+}
+
+static int
+open_store(struct store **out, const char *dir, bool writer, struct err *e)
+{
+	AUTO(store) s = base_alloc(sizeof(*s));
+
+	s->path = base_printf("%s/edeploy.db", dir);
+	if (writer && dir_make(dir, 0700, e) < 0)
+		return -1;
+	if (open_file(s,
+		      writer ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
+			     : SQLITE_OPEN_READWRITE,
+		      e) < 0)
+		return -1;
+	if (check_schema(s, writer, e) < 0)
+		return -1;
+	if (!writer && run_sql(s, "PRAGMA query_only = ON", e) < 0)
+		return -1;
+	*out = STEAL(s);
+	return 0;
+}
+
+int
+store_open(struct store **out, const char *dir, struct err *e)
+{
+	return open_store(out, dir, true, e);
+}
+
+int
+store_reader(struct store **out, const char *dir, struct err *e)
+{
+	return open_store(out, dir, false, e);
+}
+
+void
+store_free(struct store *s)
+{
+	size_t i;
+
+	if (!s)
+		return;
+	for (i = 0; i < S_COUNT; i++)
+		sqlite3_finalize(s->prepared[i]);
+	sqlite3_close(s->db);
+	free(s->path);
+	free(s);
+}
+
+const char *
+store_id(const struct store *s)
+{
+	return s->id;
+}
+
+/* ---- transactions ---- */
+
+int
+store_begin(struct store *s, struct err *e)
+{
+	return run_sql(s, "BEGIN IMMEDIATE", e);
+}
+
+int
+store_commit(struct store *s, struct err *e)
+{
+	if (run_sql(s, "COMMIT", e) == 0)
+		return 0;
+	store_rollback(s);
+	return -1;
+}
+
+void
+store_rollback(struct store *s)
+{
+	if (!sqlite3_get_autocommit(s->db))
+		sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+}
+
+int
+store_mark(struct store *s, struct err *e)
+{
+	return run_sql(s, "SAVEPOINT mark", e);
+}
+
+int
+store_mark_keep(struct store *s, struct err *e)
+{
+	return run_sql(s, "RELEASE mark", e);
+}
+
+void
+store_mark_undo(struct store *s)
+{
+	sqlite3_exec(s->db, "ROLLBACK TO mark; RELEASE mark", NULL, NULL, NULL);
+}

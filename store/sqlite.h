@@ -1,0 +1,61 @@
+#ifndef STORE_SQLITE_H
+#define STORE_SQLITE_H
+
+/* The inside of store.h where SQLite is behind it. Prepared statements live
+ * as long as the handle; a call binds, steps and resets. */
+#include <sqlite3.h>
+
+#include "store/store.h"
+
+enum statement {
+	S_MACHINE_ADD,
+	S_MACHINE_PUT,
+	S_MACHINE_GET,
+	S_MACHINES,
+	S_LIVE,
+	S_IDENTITY_ADD,
+	S_IDENTITY_DROP,
+	S_IDENTITY_FIND,
+	S_IDENTITIES,
+	S_ENTRY_ADD,
+	S_ENTRY_PUT,
+	S_ENTRY_GET,
+	S_ENTRIES,
+	S_RUN_ADD,
+	S_RUN_PUT,
+	S_RUN_GET,
+	S_RUNS,
+	S_EVENT_ADD,
+	S_EVENTS_AFTER,
+	S_EVENTS_OF_RUN,
+	S_COUNT
+};
+
+struct store {
+	sqlite3 *db;
+	sqlite3_stmt *prepared[S_COUNT];
+	char id[17];
+	char *path;
+};
+
+/* What SQLite says, with the file and what to do about the usual reasons. */
+int store_refuse(struct store *s, struct err *e);
+
+/* The statement, reset and ready for binding; NULL with `e` set. */
+sqlite3_stmt *store_statement(struct store *s, enum statement which,
+			      struct err *e);
+
+/* Bind in order: i int64_t, b int, t text that may be NULL. */
+void store_bind(sqlite3_stmt *q, const char *kinds, ...);
+
+/* Run a statement that gives no rows, and reset it. */
+int store_do(struct store *s, sqlite3_stmt *q, struct err *e);
+
+/* One row: 1 there, 0 none, -1 failed. Reset it with store_end. */
+int store_row(struct store *s, sqlite3_stmt *q, struct err *e);
+void store_end(sqlite3_stmt *q);
+
+/* Column as owned text, NULL for NULL. */
+char *store_text(sqlite3_stmt *q, int column);
+
+#endif

@@ -1,0 +1,85 @@
+#include "cmdb/entry.h"
+#include "tests/test.h"
+
+#define ID "0123456789abcdef"
+
+/* Entry 1 of each text is claimed as 7@2: what must the file be then. */
+static const struct {
+	const char *before, *after;
+} rows[] = {
+	{ "[{'a': 0}, {'a': 1}]\n",
+	  "# edeploy " ID "\n[{'a': 0}, {'x': '1'} # 7@2\n]\n" },
+	{ "# mine\n[\n {'a': 0},\n {'a': 1},\n]\n",
+	  "# edeploy " ID "\n# mine\n[\n {'a': 0},\n"
+	  " {'x': '1'}, # 7@2\n]\n" },
+	{ "# edeploy fedcba9876543210\n[\n {'a': 0}, # 6@1\n"
+	  " {'a': 1},  # 7@1\n {'b': '#'}\n]",
+	  "# edeploy " ID "\n[\n {'a': 0}, # 6@1\n"
+	  " {'x': '1'},  # 7@2\n {'b': '#'}\n]" },
+	{ "[{'a': 0},\n {'a':\n [1,\n 2]} , # rack 3\n]",
+	  "# edeploy " ID "\n[{'a': 0},\n"
+	  " {'x': '1'} , # 7@2 # rack 3\n]" },
+	{ "[{'a': 0},\r\n{'a': 1},\r\n]\r\n",
+	  "# edeploy " ID "\r\n[{'a': 0},\r\n{'x': '1'}, # 7@2\r\n"
+	  "]\r\n" },
+	{ "[{'a': 0}, {'a': 1}, {'a': 2}]",
+	  "# edeploy " ID "\n[{'a': 0}, {'x': '1'}, # 7@2\n"
+	  "{'a': 2}]" },
+	{ "\xef\xbb\xbf[{'a': 0}, {'a': 1}]",
+	  "\xef\xbb\xbf# edeploy " ID "\n[{'a': 0}, {'x': '1'} # 7@2\n"
+	  "]" },
+};
+
+static const struct {
+	const char *text, *refused;
+} bad[] = {
+	{ "", "t:1:1: the text ends" },
+	{ "# nothing\n", "t:2:1: the text ends" },
+	{ "{}", "t:1:1: a .cmdb file is a list" },
+	{ "[{'a': 1}, 2]", "t:1:12: an entry is a dict" },
+	{ "[{'ip': '1'}, {'ip' '2'}\n", "t:1:24: expected :" },
+};
+
+static void
+check_rewrite(size_t i)
+{
+	struct value *fields = value_dict();
+	const struct cmdb_change change = { 1, fields, 7, 2 };
+	AUTO_CLEAR(buf) out = { 0 };
+	AUTO(cmdb) c = NULL;
+	AUTO(cmdb) again = NULL;
+	struct err e = { 0 };
+
+	value_set_str(fields, "x", "1");
+	CHECK(i, cmdb_parse(&c, "t", rows[i].before, strlen(rows[i].before),
+			    &e) == 0);
+	cmdb_rewrite(c, ID, &change, 1, &out);
+	CHECK_SHOW(i, str_eq(out.at, rows[i].after), "%s", out.at);
+	CHECK(i, cmdb_parse(&again, "t", out.at, out.len, &e) == 0);
+	CHECK(i, again && str_eq(cmdb_store_id(again), ID) &&
+			 cmdb_at(again, 1)->id == 7 &&
+			 cmdb_at(again, 1)->gen == 2 &&
+			 value_eq(cmdb_at(again, 1)->fields, fields) &&
+			 cmdb_len(again) == cmdb_len(c));
+	value_free(fields);
+}
+
+int
+main(void)
+{
+	struct err e = { 0 };
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(rows); i++)
+		check_rewrite(i);
+	for (i = 0; i < ARRAY_LEN(bad); i++) {
+		AUTO(cmdb) c = NULL;
+
+		CHECK_SHOW(i,
+			   cmdb_parse(&c, "t", bad[i].text, strlen(bad[i].text),
+				      &e) < 0 &&
+				   str_starts(e.text, bad[i].refused),
+			   "%s", e.text);
+	}
+	return test_end();
+}

@@ -1,0 +1,257 @@
+/* The store on a real file: rows come back as they went in, constraints hold,
+ * marks and rollbacks undo, a process that dies in a transaction leaves
+ * nothing of it. */
+#include <signal.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "lib/file.h"
+#include "store/store.h"
+#include "tests/test.h"
+
+static char dir[] = "/tmp/edeploy-store-XXXXXX";
+
+static struct store_machine
+machine_of(const char *profile, enum condition c)
+{
+	struct store_machine m = { .condition = c,
+				   .reason = base_strdup("why"),
+				   .product = base_strdup("X"),
+				   .facts = base_strdup("[]"),
+				   .first_seen_ms = 1,
+				   .last_seen_ms = 2,
+				   .profile = profile ? base_strdup(profile)
+						      : NULL,
+				   .entry = 0,
+				   .vars = base_strdup("{}") };
+
+	return m;
+}
+
+static void
+check_machines(struct store *s)
+{
+	static const struct {
+		const char *profile;
+		enum condition condition;
+	} rows[] = {
+		{ "vm", CONDITION_ASSIGNED },  { "vm", CONDITION_INSTALLING },
+		{ "vm", CONDITION_INSTALLED }, { "vm", CONDITION_FAILED },
+		{ "vm", CONDITION_RELEASED },  { "hp", CONDITION_ASSIGNED },
+		{ NULL, CONDITION_WAITING }
+	};
+	struct store_machine m, back;
+	struct err e = { 0 };
+	uint64_t live = 0;
+	bool found;
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(rows); i++) {
+		m = machine_of(rows[i].profile, rows[i].condition);
+		CHECK(i, store_machine_add(s, &m, &e) == 0 && m.id > 0);
+		CHECK(i, store_machine_get(s, m.id, &back, &found, &e) == 0 &&
+				 found && back.condition == m.condition &&
+				 str_eq(back.profile, m.profile) &&
+				 str_eq(back.reason, "why") && !back.peer);
+		store_machine_clear(&back);
+		store_machine_clear(&m);
+	}
+	CHECK(0, store_live(s, "vm", &live, &e) == 0 && live == 3);
+	CHECK(1, store_machine_get(s, 999, &back, &found, &e) == 0 && !found);
+}
+
+static void
+check_identities(struct store *s)
+{
+	struct err e = { 0 };
+	int64_t who = 0;
+
+	CHECK(0, store_identity_add(s, 1, 0, "u", &e) == 0);
+	CHECK(1, store_identity_add(s, 1, 0, "u", &e) == 0);
+	CHECK(2, store_identity_add(s, 2, 0, "u", &e) < 0 &&
+			 e.kind == ERR_REFUSED);
+	CHECK(3, store_identity_add(s, 2, 1, "u", &e) == 0);
+	CHECK(4, store_identity_find(s, 1, "u", &who, &e) == 0 && who == 2);
+	CHECK(5, store_identity_drop(s, 2, 1, "u", &e) == 0);
+	CHECK(6, store_identity_find(s, 1, "u", &who, &e) == 0 && who == 0);
+}
+
+static int
+count_entry(void *ctx, const struct store_entry *t)
+{
+	int *n = ctx;
+
+	*n = *n * 10 + (int)t->position;
+	return 0;
+}
+
+static void
+check_entries(struct store *s)
+{
+	struct err e = { 0 };
+	int seen = 0;
+	int64_t i;
+
+	for (i = 3; i >= 1; i--) {
+		struct store_entry t = { .profile = base_strdup("vm"),
+					 .position = i,
+					 .fields = base_strdup("{}") };
+
+		CHECK((size_t)i, store_entry_add(s, &t, &e) == 0);
+		t.machine = 1;
+		t.gone = i == 2;
+		/* one entry a machine, whatever else went wrong */
+		CHECK((size_t)i, (store_entry_put(s, &t, &e) == 0) == (i == 3));
+		t.machine = 0;
+		CHECK((size_t)i, i == 3 || store_entry_put(s, &t, &e) == 0);
+		store_entry_clear(&t);
+	}
+	CHECK(0, store_entries(s, "vm", count_entry, &seen, &e) == 0 &&
+			 seen == 13);
+}
+
+static int
+take_event(void *ctx, const struct store_event *ev)
+{
+	int64_t *last = ctx;
+
+	*last = ev->number;
+	return 0;
+}
+
+static void
+check_runs(struct store *s)
+{
+	const struct store_run r = { .id = (char *)(uintptr_t) "r1",
+				     .token = (char *)(uintptr_t) "t",
+				     .machine = 1,
+				     .facts_hash = (char *)(uintptr_t) "h",
+				     .next_event = 1 };
+	struct store_event ev = { .run = r.id,
+				  .machine = 1,
+				  .number = 1,
+				  .kind = r.token,
+				  .body = r.token };
+	struct store_run back;
+	struct err e = { 0 };
+	int64_t last = 0;
+	bool found;
+
+	CHECK(0, store_run_add(s, &r, &e) == 0);
+	CHECK(1, store_run_add(s, &r, &e) < 0);
+	CHECK(2, store_run_get(s, "r1", &back, &found, &e) == 0 && found &&
+			 back.next_event == 1 && !back.answer);
+	back.next_event = 5;
+	back.outcome = RUN_DONE;
+	CHECK(3, store_run_put(s, &back, &e) == 0);
+	store_run_clear(&back);
+	CHECK(4, store_run_get(s, "r1", &back, &found, &e) == 0 &&
+			 back.next_event == 5 && back.outcome == RUN_DONE);
+	store_run_clear(&back);
+	CHECK(5, store_event_add(s, &ev, &e) == 0);
+	CHECK(6, store_event_add(s, &ev, &e) < 0);
+	ev.number = 2;
+	CHECK(7, store_event_add(s, &ev, &e) == 0);
+	CHECK(8, store_events_after(s, 0, 10, take_event, &last, &e) == 0 &&
+			 last == 2);
+	CHECK(9, store_events_of_run(s, "r1", take_event, &last, &e) == 0 &&
+			 last == 2);
+}
+
+static void
+check_transactions(struct store *s)
+{
+	struct err e = { 0 };
+	int64_t who = 0;
+
+	CHECK(0, store_begin(s, &e) == 0);
+	CHECK(1, store_identity_add(s, 1, 2, "kept", &e) == 0);
+	CHECK(2, store_mark(s, &e) == 0);
+	CHECK(3, store_identity_add(s, 1, 2, "undone", &e) == 0);
+	store_mark_undo(s);
+	CHECK(4, store_commit(s, &e) == 0);
+	CHECK(5, store_identity_find(s, 2, "kept", &who, &e) == 0 && who == 1);
+	CHECK(6,
+	      store_identity_find(s, 2, "undone", &who, &e) == 0 && who == 0);
+	CHECK(7, store_begin(s, &e) == 0);
+	CHECK(8, store_identity_add(s, 1, 2, "rolled", &e) == 0);
+	store_rollback(s);
+	CHECK(9,
+	      store_identity_find(s, 2, "rolled", &who, &e) == 0 && who == 0);
+}
+
+/* A child commits one row, begins another and dies. */
+static void
+check_death(void)
+{
+	AUTO(store) s = NULL;
+	struct err e = { 0 };
+	int64_t who = 0;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		struct store *mine = NULL;
+
+		if (store_open(&mine, dir, &e) < 0 ||
+		    store_identity_add(mine, 1, 2, "told", &e) < 0 ||
+		    store_begin(mine, &e) < 0 ||
+		    store_identity_add(mine, 1, 2, "untold", &e) < 0)
+			_exit(1);
+		kill(getpid(), SIGKILL);
+	}
+	waitpid(pid, NULL, 0);
+	CHECK(0, store_open(&s, dir, &e) == 0);
+	CHECK(1, store_identity_find(s, 2, "told", &who, &e) == 0 && who == 1);
+	CHECK(2,
+	      store_identity_find(s, 2, "untold", &who, &e) == 0 && who == 0);
+}
+
+static void
+check_refusals(void)
+{
+	AUTO_FREE char *other = base_printf("%s/other", dir);
+	AUTO_FREE char *file = base_printf("%s/edeploy.db", other);
+	AUTO(store) s = NULL;
+	struct err e = { 0 };
+
+	CHECK(0, store_reader(&s, other, &e) < 0);
+	CHECK(1, file_write(file, "this is no database, not at all....", 35,
+			    0600, &e) == 0);
+	CHECK_SHOW(2,
+		   store_open(&s, other, &e) < 0 &&
+			   strstr(e.text, "restore it from a backup"),
+		   "%s", e.text);
+}
+
+int
+main(void)
+{
+	AUTO_FREE char *clean = NULL, *file = NULL;
+	struct store *s = NULL, *r = NULL;
+	struct err e = { 0 };
+	struct stat st;
+	int64_t who = 0;
+
+	if (!mkdtemp(dir))
+		return 1;
+	file = base_printf("%s/edeploy.db", dir);
+	CHECK(0, store_open(&s, dir, &e) == 0 && strlen(store_id(s)) == 16);
+	CHECK(1, stat(file, &st) == 0 && (st.st_mode & 0777) == 0600);
+	check_machines(s);
+	check_identities(s);
+	check_entries(s);
+	check_runs(s);
+	check_transactions(s);
+	CHECK(2, store_reader(&r, dir, &e) == 0 &&
+			 str_eq(store_id(r), store_id(s)));
+	CHECK(3, store_identity_find(r, 0, "u", &who, &e) == 0 && who == 1);
+	CHECK(4, store_identity_add(r, 1, 0, "new", &e) < 0);
+	store_free(r);
+	store_free(s);
+	check_death();
+	check_refusals();
+	clean = base_printf("rm -r %s", dir);
+	CHECK(5, system(clean) == 0);
+	return test_end();
+}
