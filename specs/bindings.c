@@ -1,11 +1,11 @@
+/* What a match was worth. Looked up by walking: a profile binds tens of
+ * names, and order is part of the value. */
 #include "specs/bindings.h"
 
 const char *
 bindings_get(const struct bindings *b, const char *name)
 {
-	size_t i;
-
-	for (i = 0; i < b->len; i++)
+	for (size_t i = 0; b && i < b->len; i++)
 		if (str_eq(b->at[i].name, name))
 			return b->at[i].value;
 	return NULL;
@@ -14,15 +14,14 @@ bindings_get(const struct bindings *b, const char *name)
 void
 bindings_free(struct bindings *b)
 {
-	size_t i;
-
-	for (i = 0; b && i < b->len; i++) {
+	if (!b)
+		return;
+	for (size_t i = 0; i < b->len; i++) {
 		free(b->at[i].name);
 		free(b->at[i].value);
 		free(b->at[i].cls);
 		free(b->at[i].property);
 	}
-	if (b)
-		free(b->at);
+	free(b->at);
 	free(b);
 }

@@ -1,15 +1,32 @@
-/* Facts are copied once, into one growing text per fact; what comes from
- * outside is checked here and nowhere else. */
+/* The facts of one machine. Each different word is kept once and has a
+ * number, so that the matcher compares numbers. The words come from machines
+ * that nobody vouches for, hence a balanced tree (tsearch): no input makes it
+ * slow, as chosen collisions would a hash table. */
+#include <inttypes.h>
+#include <search.h>
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "specs/facts.h"
+#include "specs/facts_id.h"
 #include "lib/json.h"
 #include "lib/num.h"
+#include "lib/value.h"
+
+struct word {
+	const char *text; /* the bytes behind this struct, or a loan to find */
+	uint32_t id;
+};
+
+struct row {
+	struct fact fact;
+	uint32_t id[FACT_WORDS];
+};
 
 struct facts {
-	struct fact *at;
+	struct row *at;
 	size_t len, cap;
+	void *words; /* tree of struct word */
+	uint32_t words_len;
 };
 
 struct facts *
@@ -18,153 +35,14 @@ facts_new(void)
 	return base_alloc(sizeof(struct facts));
 }
 
-static void
-add_words(struct facts *f, char *const words[FACT_WORDS])
-{
-	size_t i;
-
-	if (f->len == f->cap) {
-		f->cap = f->cap ? 2 * f->cap : 64;
-		f->at = base_resize(f->at, f->cap, sizeof(*f->at));
-	}
-	for (i = 0; i < FACT_WORDS; i++)
-		f->at[f->len].word[i] = words[i];
-	f->len++;
-}
-
-static char *
-cut(const char *word)
-{
-	return base_strndup(word, strnlen(word, FACT_WORD_MAX));
-}
-
 void
-facts_add(struct facts *f, const char *cls, const char *name,
-	  const char *property, const char *value)
+facts_free(struct facts *f)
 {
-	char *const words[FACT_WORDS] = { cut(cls), cut(name), cut(property),
-					  cut(value) };
-
-	add_words(f, words);
-}
-
-void
-facts_addf(struct facts *f, const char *cls, const char *name,
-	   const char *property, const char *fmt, ...)
-{
-	AUTO_CLEAR(buf) text = { 0 };
-	va_list ap;
-
-	va_start(ap, fmt);
-	buf_vprintf(&text, fmt, ap);
-	va_end(ap);
-	facts_add(f, cls, name, property, buf_text(&text));
-}
-
-static int
-refuse(size_t item, size_t word, const char *what, struct err *e)
-{
-	static const char *const names[FACT_WORDS] = { "class", "name",
-						       "property", "value" };
-
-	return err_set(e, ERR_INPUT, "fact %zu, %s: %s", item + 1, names[word],
-		       what);
-}
-
-/* One word of the upload as text, ASCII only. Owned; NULL when refused. */
-static char *
-word_of(const struct value *v, size_t item, size_t word, struct err *e)
-{
-	AUTO_CLEAR(buf) text = { 0 };
-	char number[32];
-	size_t i;
-
-	if (v->kind == VALUE_INT) {
-		buf_printf(&text, "%lld", (long long)v->integer);
-	} else if (v->kind == VALUE_REAL) {
-		num_real_text(v->real, number);
-		buf_str(&text, number);
-	} else if (v->kind != VALUE_STR) {
-		refuse(item, word, "not a text or a number", e);
-		return NULL;
-	} else if (v->str.len > FACT_WORD_MAX) {
-		refuse(item, word, "longer than 4096 bytes", e);
-		return NULL;
-	} else if (memchr(v->str.at, '\0', v->str.len)) {
-		refuse(item, word, "has a NUL character", e);
-		return NULL;
-	} else {
-		for (i = 0; i < v->str.len; i++)
-			if ((unsigned char)v->str.at[i] < 0x80)
-				buf_char(&text, v->str.at[i]);
-	}
-	return buf_take(&text);
-}
-
-static int
-take_item(struct facts *f, const struct value *v, struct err *e)
-{
-	char *words[FACT_WORDS] = { NULL };
-	size_t i;
-
-	if (v->kind != VALUE_LIST || v->list.len != FACT_WORDS)
-		return err_set(e, ERR_INPUT,
-			       "fact %zu: not a list of four words",
-			       f->len + 1);
-	for (i = 0; i < FACT_WORDS; i++) {
-		words[i] = word_of(v->list.at[i], f->len, i, e);
-		if (!words[i])
-			goto free_words;
-	}
-	add_words(f, words);
-	return 0;
-
-free_words:
-	for (i = 0; i < FACT_WORDS; i++)
-		free(words[i]);
-	return -1;
-}
-
-int
-facts_from_json(struct facts **out, const char *text, size_t len, struct err *e)
-{
-	__attribute__((cleanup(value_freep))) struct value *v = NULL;
-	AUTO(facts) f = facts_new();
-	size_t i;
-
-	if (len > FACTS_MAX_BYTES)
-		return err_set(e, ERR_INPUT, "facts larger than 1 MiB");
-	if (json_parse(&v, text, len, e) < 0)
-		return -1;
-	if (v->kind != VALUE_LIST)
-		return err_set(e, ERR_INPUT, "facts are a list of lists");
-	if (v->list.len > FACTS_MAX)
-		return err_set(e, ERR_INPUT, "more than 20000 facts");
-	for (i = 0; i < v->list.len; i++)
-		if (take_item(f, v->list.at[i], e) < 0)
-			return -1;
-	*out = STEAL(f);
-	return 0;
-}
-
-void
-facts_to_json(const struct facts *f, struct buf *out)
-{
-	size_t i, w;
-
-	buf_str(out, "[");
-	for (i = 0; i < f->len; i++) {
-		buf_str(out, i ? ",\n [" : "\n [");
-		for (w = 0; w < FACT_WORDS; w++) {
-			struct value *v = value_str(f->at[i].word[w]);
-
-			buf_str(out, w ? ", " : "");
-			value_json(v, 0, out);
-			value_free(v);
-		}
-		buf_str(out, "]");
-	}
-	buf_str(out, "\n]\n");
+	if (!f)
+		return;
+	tdestroy(f->words, free);
+	free(f->at);
+	free(f);
 }
 
 size_t
@@ -176,35 +54,250 @@ facts_len(const struct facts *f)
 const struct fact *
 facts_at(const struct facts *f, size_t i)
 {
-	return &f->at[i];
+	return i < f->len ? &f->at[i].fact : NULL;
+}
+
+size_t
+facts_ids(const struct facts *f)
+{
+	return f->words_len;
+}
+
+uint32_t
+facts_id(const struct facts *f, size_t i, int word)
+{
+	return f->at[i].id[word];
+}
+
+static int
+order_of_words(const void *a, const void *b)
+{
+	return strcmp(((const struct word *)a)->text,
+		      ((const struct word *)b)->text);
+}
+
+bool
+facts_id_of(const struct facts *f, const char *text, uint32_t *id)
+{
+	const struct word key = { .text = text };
+	const struct word *const *found =
+		tfind(&key, &f->words, order_of_words);
+
+	if (!found)
+		return false;
+	*id = (*found)->id;
+	return true;
+}
+
+static struct word *
+new_word(const char *text, size_t len, uint32_t id)
+{
+	struct word *w = base_alloc(sizeof(*w) + len + 1);
+	char *bytes = (char *)(w + 1);
+
+	memcpy(bytes, text, len);
+	w->text = bytes;
+	w->id = id;
+	return w;
+}
+
+static const struct word *
+keep_word(struct facts *f, const char *text)
+{
+	struct word *w =
+		new_word(text, strnlen(text, FACT_WORD_MAX), f->words_len);
+	struct word **kept = tsearch(w, &f->words, order_of_words);
+
+	if (!kept)
+		abort(); /* out of memory, as lib/base does */
+	if (*kept == w)
+		f->words_len++;
+	else
+		free(w);
+	return *kept;
+}
+
+static void
+add_words(struct facts *f, const char *const word[FACT_WORDS])
+{
+	struct row *row;
+
+	if (f->len == f->cap) {
+		f->cap = f->cap ? f->cap * 2 : 64;
+		f->at = base_resize(f->at, f->cap, sizeof(*f->at));
+	}
+	row = &f->at[f->len++];
+	for (int i = 0; i < FACT_WORDS; i++) {
+		const struct word *w = keep_word(f, word[i]);
+
+		row->fact.word[i] = w->text;
+		row->id[i] = w->id;
+	}
+}
+
+void
+facts_add(struct facts *f, const char *cls, const char *name,
+	  const char *property, const char *value)
+{
+	const char *word[FACT_WORDS] = { cls, name, property, value };
+
+	add_words(f, word);
+}
+
+void
+facts_addf(struct facts *f, const char *cls, const char *name,
+	   const char *property, const char *fmt, ...)
+{
+	char value[FACT_WORD_MAX + 1];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(value, sizeof(value), fmt, ap);
+	va_end(ap);
+	facts_add(f, cls, name, property, value);
+}
+
+static int
+refuse(size_t item, int word, const char *what, struct err *e)
+{
+	static const char *const names[FACT_WORDS] = { "class", "name",
+						       "property", "value" };
+
+	return err_set(e, ERR_INPUT, "fact %zu, %s: %s", item + 1, names[word],
+		       what);
+}
+
+/* The first eDeploy dropped what is not ASCII before it matched, and profiles
+ * were written for the rest. A NUL would cut the word in two meanings. What is
+ * wrong with the word, or NULL. */
+static const char *
+add_text(const struct value *v, struct buf *out)
+{
+	if (v->str.len > FACT_WORD_MAX)
+		return "longer than 4096 bytes";
+	if (memchr(v->str.at, '\0', v->str.len))
+		return "has a NUL character";
+	for (size_t i = 0; i < v->str.len; i++)
+		if ((unsigned char)v->str.at[i] < 0x80)
+			buf_char(out, v->str.at[i]);
+	return NULL;
+}
+
+static const char *
+add_word(const struct value *v, struct buf *out)
+{
+	char real[32];
+
+	switch (v->kind) {
+	case VALUE_STR:
+		return add_text(v, out);
+	case VALUE_INT:
+		buf_printf(out, "%" PRId64, v->integer);
+		return NULL;
+	case VALUE_REAL:
+		num_real_text(v->real, real);
+		buf_str(out, real);
+		return NULL;
+	default:
+		return "not a text or a number";
+	}
+}
+
+static int
+add_item(struct facts *f, const struct value *item, struct err *e)
+{
+	AUTO_CLEAR(buf) text = { 0 };
+	size_t start[FACT_WORDS];
+	const char *word[FACT_WORDS], *wrong;
+
+	if (item->kind != VALUE_LIST || item->list.len != FACT_WORDS)
+		return err_set(e, ERR_INPUT,
+			       "fact %zu: not a list of four words",
+			       f->len + 1);
+	for (int i = 0; i < FACT_WORDS; i++) {
+		start[i] = text.len;
+		wrong = add_word(item->list.at[i], &text);
+		if (wrong)
+			return refuse(f->len, i, wrong, e);
+		buf_char(&text, '\0');
+	}
+	for (int i = 0; i < FACT_WORDS; i++)
+		word[i] = text.at + start[i];
+	add_words(f, word);
+	return 0;
+}
+
+int
+facts_from_json(struct facts **out, const char *text, size_t len, struct err *e)
+{
+	__attribute__((cleanup(value_freep))) struct value *v = NULL;
+	AUTO(facts) f = facts_new();
+
+	if (len > FACTS_MAX_BYTES)
+		return err_set(e, ERR_INPUT, "facts larger than 1 MiB");
+	if (json_parse(&v, text, len, e) < 0)
+		return -1;
+	if (v->kind != VALUE_LIST)
+		return err_set(e, ERR_INPUT, "facts are a list of lists");
+	if (v->list.len > FACTS_MAX)
+		return err_set(e, ERR_INPUT, "more than 20000 facts");
+	for (size_t i = 0; i < v->list.len; i++)
+		if (add_item(f, v->list.at[i], e) < 0)
+			return -1;
+	*out = STEAL(f);
+	return 0;
+}
+
+/* Words from detection may hold any byte; JSON must stay JSON. */
+static void
+word_to_json(const char *word, struct buf *out)
+{
+	buf_char(out, '"');
+	for (; *word; word++) {
+		unsigned char c = (unsigned char)*word;
+
+		if (c == '"' || c == '\\')
+			buf_printf(out, "\\%c", c);
+		else if (c >= 0x20 && c < 0x7f)
+			buf_char(out, (char)c);
+		else if (c < 0x80)
+			buf_printf(out, "\\u%04x", c);
+	}
+	buf_char(out, '"');
+}
+
+void
+facts_to_json(const struct facts *f, struct buf *out)
+{
+	buf_str(out, "[");
+	for (size_t i = 0; i < f->len; i++) {
+		buf_str(out, i ? ",\n [" : "\n [");
+		for (int w = 0; w < FACT_WORDS; w++) {
+			if (w)
+				buf_str(out, ", ");
+			word_to_json(f->at[i].fact.word[w], out);
+		}
+		buf_char(out, ']');
+	}
+	buf_str(out, "\n]\n");
+}
+
+static bool
+fits(const struct fact *f, int word, const char *want)
+{
+	return !want || strcmp(f->word[word], want) == 0;
 }
 
 const char *
 facts_find(const struct facts *f, const char *cls, const char *name,
 	   const char *property)
 {
-	const char *const want[] = { cls, name, property };
-	size_t i, w;
+	for (size_t i = 0; i < f->len; i++) {
+		const struct fact *row = &f->at[i].fact;
 
-	for (i = 0; i < f->len; i++) {
-		for (w = 0; w < 3; w++)
-			if (want[w] && !str_eq(want[w], f->at[i].word[w]))
-				break;
-		if (w == 3)
-			return f->at[i].word[FACT_VALUE];
+		if (fits(row, FACT_PROPERTY, property) &&
+		    fits(row, FACT_CLASS, cls) && fits(row, FACT_NAME, name))
+			return row->word[FACT_VALUE];
 	}
 	return NULL;
-}
-
-void
-facts_free(struct facts *f)
-{
-	size_t i, w;
-
-	for (i = 0; f && i < f->len; i++)
-		for (w = 0; w < FACT_WORDS; w++)
-			free((char *)(uintptr_t)f->at[i].word[w]);
-	if (f)
-		free(f->at);
-	free(f);
 }

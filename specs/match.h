@@ -18,19 +18,26 @@ enum match_outcome {
 struct match {
 	enum match_outcome outcome;
 	struct bindings *bindings; /* of a hit; NULL otherwise; owned */
-	/* Of a miss: the first pattern that nothing satisfied on the longest
-	 * way the search got, and that way's length. */
+	/* Of a miss: the first pattern that no fact fits, else the one that
+	 * stopped the longest way; for people. */
 	size_t failed;
 	unsigned long steps;
 };
 
-/* Find the first way, in the first eDeploy's order of candidates, to give each
- * pattern a fact of its own with every variable worth one value. Pure. The
- * search is complete: a miss means that there is no such way. `budget` 0:
- * MATCH_STEPS. Clear `out` with match_clear. */
+/* Find a way to give each pattern a fact of its own with every variable worth
+ * one value: the way the first eDeploy would have found, and where its search
+ * ended too early, another. Pure, and the same for the same input. The search
+ * is complete: a miss means that there is no such way. `budget` 0: MATCH_STEPS;
+ * a step is a fact tried, about 0.2 us. Clear `out` with match_clear. */
 void match_run(const struct patterns *p, const struct facts *f,
 	       unsigned long budget, struct match *out);
 
 void match_clear(struct match *m);
+
+/* Call `each` for every fact that the first pattern alone fits, in order, with
+ * what it binds there (borrowed, until `each` returns). Returns how many. */
+typedef void match_each_fn(void *ctx, const struct bindings *b);
+size_t match_each(const struct patterns *p, const struct facts *f,
+		  match_each_fn *each, void *ctx);
 
 #endif

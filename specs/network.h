@@ -8,14 +8,18 @@
 /* An IPv4 or IPv6 network. */
 struct network {
 	int family; /* AF_INET or AF_INET6 */
-	unsigned char address[16], mask[16];
+	unsigned char address[16];
+	unsigned bits;
 };
 
-/* 192.168.2.0/24, /255.255.255.0, /0.0.0.255 (host mask), no mask (one
- * address), fe80::/10. Host bits may be set. ERR_INPUT. */
-int network_parse(struct network *out, const char *text, struct err *e);
+/* Read 10.0.0.0/8, 10.0.0.0/255.0.0.0, 10.0.0.0/0.255.255.255, fe80::/10, or
+ * an address alone. *host_bits tells that bits behind the mask were set; they
+ * do not count. ERR_INPUT. */
+int network_parse(struct network *n, const char *text, bool *host_bits,
+		  struct err *e);
 
-/* Is `text` an address (no mask, no leading zeros) inside it? */
-bool network_has(const struct network *n, const char *text);
+/* 1 inside, 0 outside, -1 when `text` is no address (an address of the other
+ * family is outside). Network and broadcast addresses are inside. */
+int network_has(const struct network *n, const char *text);
 
 #endif

@@ -1,25 +1,28 @@
 #ifndef SPECS_PATTERN_H
 #define SPECS_PATTERN_H
 
+#include <stdbool.h>
+
 #include "specs/facts.h"
 #include "specs/patterns.h"
 #include "specs/predicate.h"
 
-/* The inside of patterns.h, for the matcher. */
-struct word {
-	char *text;              /* as written */
-	struct predicate *holds; /* NULL: none */
-	int variable;            /* index into patterns.variables, or -1 */
-	bool never;              /* `$x=text` fits nothing but itself */
+/* What patterns_parse makes of a row; for the matcher only. */
+struct pattern_word {
+	char *text;             /* as written */
+	struct predicate *test; /* NULL: none */
+	int variable;           /* index into names, -1: none */
 };
 
 struct pattern {
-	struct word word[FACT_WORDS];
+	struct pattern_word word[FACT_WORDS];
+	bool binds; /* some word is a variable */
+	bool calls; /* some word is a predicate */
+	char *text;
 	unsigned line;
-	char *text; /* for people */
 };
 
-struct warning {
+struct pattern_warning {
 	unsigned line;
 	char *text;
 };
@@ -27,11 +30,17 @@ struct warning {
 struct patterns {
 	struct pattern *at;
 	size_t len;
-	char **variables; /* NULL-terminated */
-	bool *keys;       /* variable i was written with $$ somewhere */
-	size_t variables_len;
-	struct warning *warnings;
+	char **names; /* of variables, NULL-terminated */
+	bool *key;    /* ... written with $$ somewhere */
+	size_t names_len;
+	struct pattern_warning *warnings;
 	size_t warnings_len;
 };
+
+static inline bool
+pattern_word_is_literal(const struct pattern_word *w)
+{
+	return !w->test && w->variable < 0;
+}
 
 #endif

@@ -1,147 +1,196 @@
-/* A .specs file: literal rows in, compiled patterns out. */
+/* From the rows of a .specs text to compiled patterns. Everything that can be
+ * wrong with a profile is found here, once, at load, and not while a machine
+ * waits. */
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "specs/pattern.h"
 #include "lib/literal.h"
 #include "lib/num.h"
+#include "lib/value.h"
+
+struct loading {
+	struct patterns *p;
+	const char *path;
+	const struct value *here; /* the word being read */
+	struct err *e;
+};
 
 static int
-refuse(const char *path, const struct value *at, const char *what,
-       struct err *e)
+refuse(struct loading *l, const struct value *v, const char *what)
 {
-	return err_set(e, ERR_INPUT, "%s:%u:%u: %s", path, at->line, at->column,
-		       what);
+	return err_set(l->e, ERR_INPUT, "%s:%u:%u: %s", l->path, v->line,
+		       v->column, what);
 }
 
 static void
-warn(struct patterns *p, const struct value *at, char *text)
+warn(struct loading *l, const char *what, const char *text)
 {
+	struct patterns *p = l->p;
+	struct pattern_warning *w;
+
 	p->warnings = base_resize(p->warnings, p->warnings_len + 1,
 				  sizeof(*p->warnings));
-	p->warnings[p->warnings_len++] = (struct warning){ at->line, text };
+	w = &p->warnings[p->warnings_len++];
+	w->line = l->here->line;
+	w->text = base_printf("'%.80s': %s", text, what);
 }
 
 static int
-variable_of(struct patterns *p, const char *name)
+add_name(struct patterns *p, const char *name, size_t len)
 {
 	size_t i;
 
-	for (i = 0; i < p->variables_len; i++)
-		if (str_eq(p->variables[i], name))
+	for (i = 0; i < p->names_len; i++)
+		if (strlen(p->names[i]) == len &&
+		    memcmp(p->names[i], name, len) == 0)
 			return (int)i;
-	p->variables = base_resize(p->variables, p->variables_len + 2,
-				   sizeof(*p->variables));
-	p->keys = base_resize(p->keys, p->variables_len + 1, sizeof(*p->keys));
-	p->keys[p->variables_len] = false;
-	p->variables[p->variables_len++] = base_strdup(name);
-	p->variables[p->variables_len] = NULL;
-	return (int)p->variables_len - 1;
+	p->names = base_resize(p->names, i + 2, sizeof(char *));
+	p->key = base_resize(p->key, i + 1, sizeof(bool));
+	p->names[i] = base_strndup(name, len);
+	p->names[i + 1] = NULL;
+	p->key[i] = false;
+	p->names_len++;
+	return (int)i;
 }
 
-/* `text` is what stands behind "$x=", or the whole word. */
 static int
-take_call(struct patterns *p, struct word *w, const char *text,
-	  const struct value *at, const char *path, struct err *e)
+read_call(struct loading *l, const char *text, struct predicate **out)
 {
-	enum predicate_shape shape = predicate_shape(text);
+	const char *odd = NULL;
 
-	if (shape == PREDICATE_CALL) {
-		if (predicate_parse(&w->holds, text, e) < 0)
-			return err_add(e, "%s:%u:%u", path, at->line,
-				       at->column);
-		return 0;
-	}
-	if (shape == PREDICATE_UNKNOWN && predicate_meant(text))
-		warn(p, at,
-		     base_printf("'%s' is plain text; the predicate is "
-				 "spelled %s",
-				 text, predicate_meant(text)));
-	w->never = w->variable >= 0;
-	if (w->never)
-		warn(p, at,
-		     base_printf("'%s': behind = stands no predicate, so "
-				 "no fact fits",
-				 w->text));
+	if (predicate_parse(out, text, &odd, l->e) < 0)
+		return err_add(l->e, "%s:%u:%u", l->path, l->here->line,
+			       l->here->column);
+	if (odd)
+		warn(l, odd, text);
 	return 0;
 }
 
-/* $x, $$x, $x=pred() */
+/* $name, $$name, $name=call(...), split at the first '='. */
 static int
-take_variable(struct patterns *p, struct word *w, const struct value *at,
-	      const char *path, struct err *e)
+read_variable(struct loading *l, struct pattern_word *w)
 {
-	size_t dollars = str_starts(w->text, "$$") ? 2 : 1;
-	AUTO_FREE char *name = base_strdup(w->text + dollars);
-	char *equals = strchr(name, '=');
+	const char *name = w->text + 1;
+	bool key = *name == '$';
+	const char *end;
 
-	if (equals)
-		*equals = '\0';
-	if (!*name)
-		return refuse(path, at, "a variable without a name", e);
-	w->variable = variable_of(p, name);
-	if (dollars == 2)
-		p->keys[w->variable] = true;
-	if (!equals)
-		return 0;
-	return take_call(p, w, equals + 1, at, path, e);
+	name += key;
+	end = strchrnul(name, '=');
+	if (end == name)
+		return refuse(l, l->here, "a variable without a name");
+	if (*name == '$')
+		return refuse(l, l->here,
+			      "three '$'; write $name, or $$name for a name "
+			      "that chooses the CMDB entry");
+	w->variable = add_name(l->p, name, (size_t)(end - name));
+	if (key)
+		l->p->key[w->variable] = true;
+	return *end ? read_call(l, end + 1, &w->test) : 0;
+}
+
+/* Text that resembles a call may be a product's name; the person who checks
+ * the site is told, and it stays text. */
+static void
+look_for_near_miss(struct loading *l, const char *text)
+{
+	const char *near = predicate_near_miss(text);
+	char what[120];
+
+	if (!near)
+		return;
+	if (*near)
+		snprintf(what, sizeof(what),
+			 "taken as plain text; did you mean %s(...)?", near);
+	else
+		snprintf(what, sizeof(what),
+			 "taken as plain text; predicates are %s",
+			 predicate_names());
+	warn(l, what, text);
+}
+
+static char *
+word_text(const struct value *v)
+{
+	char real[32];
+
+	if (v->kind == VALUE_INT)
+		return base_printf("%" PRId64, v->integer);
+	if (v->kind == VALUE_REAL) {
+		num_real_text(v->real, real);
+		return base_strdup(real);
+	}
+	return base_strndup(v->str.at, v->str.len);
 }
 
 static int
-take_word(struct patterns *p, struct word *w, const struct value *at,
-	  const char *path, struct err *e)
+read_word(struct loading *l, const struct value *v, struct pattern_word *w)
 {
-	char number[32];
-
+	l->here = v;
 	w->variable = -1;
-	if (at->kind == VALUE_INT) {
-		w->text = base_printf("%lld", (long long)at->integer);
-		return 0;
-	}
-	if (at->kind == VALUE_REAL) {
-		num_real_text(at->real, number);
-		w->text = base_strdup(number);
-		return 0;
-	}
-	if (at->kind != VALUE_STR)
-		return refuse(path, at, "a word is a text or a number", e);
-	if (at->str.len > FACT_WORD_MAX)
-		return refuse(path, at, "a word of more than 4096 bytes", e);
-	w->text = base_strndup(at->str.at, at->str.len);
+	if (v->kind != VALUE_STR && v->kind != VALUE_INT &&
+	    v->kind != VALUE_REAL)
+		return refuse(l, v, "a word is text or a number");
+	if (v->kind == VALUE_STR && v->str.len > FACT_WORD_MAX)
+		return refuse(l, v, "a word longer than 4096 bytes");
+	if (v->kind == VALUE_STR && memchr(v->str.at, '\0', v->str.len))
+		return refuse(l, v, "a word with a NUL byte");
+	w->text = word_text(v);
 	if (w->text[0] == '$')
-		return take_variable(p, w, at, path, e);
-	return take_call(p, w, w->text, at, path, e);
+		return read_variable(l, w);
+	if (predicate_is_call(w->text))
+		return read_call(l, w->text, &w->test);
+	look_for_near_miss(l, w->text);
+	return 0;
 }
 
 static int
-take_row(struct patterns *p, const struct value *row, const char *path,
-	 struct err *e)
+read_row(struct loading *l, const struct value *v)
 {
-	struct pattern *to = &p->at[p->len];
+	struct pattern *row = &l->p->at[l->p->len];
 	AUTO_CLEAR(buf) text = { 0 };
-	size_t i;
 
-	if (row->kind != VALUE_TUPLE && row->kind != VALUE_LIST)
-		return refuse(path, row,
-			      "a pattern is ('class', 'name', "
-			      "'property', 'value')",
-			      e);
-	if (row->list.len != FACT_WORDS)
-		return refuse(path, row, "a pattern has four words", e);
-	p->len++;
-	to->line = row->line;
-	for (i = 0; i < FACT_WORDS; i++) {
-		struct value *shown;
-
-		if (take_word(p, &to->word[i], row->list.at[i], path, e) < 0)
+	if (v->kind != VALUE_TUPLE && v->kind != VALUE_LIST)
+		return refuse(l, v,
+			      "not a row of four words; is a comma missing?");
+	if (v->list.len != FACT_WORDS)
+		return refuse(l, v,
+			      "a row has four words: class, name, property, "
+			      "value");
+	l->p->len++;
+	row->line = v->line;
+	for (int i = 0; i < FACT_WORDS; i++) {
+		if (read_word(l, v->list.at[i], &row->word[i]) < 0)
 			return -1;
-		shown = value_str(to->word[i].text);
-		buf_str(&text, i ? ", " : "(");
-		value_literal(shown, &text);
-		value_free(shown);
+		row->binds = row->binds || row->word[i].variable >= 0;
+		row->calls = row->calls || row->word[i].test;
 	}
-	buf_char(&text, ')');
-	to->text = buf_take(&text);
+	value_literal(v, &text);
+	row->text = buf_take(&text);
 	return 0;
+}
+
+static int
+read_rows(struct loading *l, const struct value *v)
+{
+	if (v->kind != VALUE_LIST && v->kind != VALUE_TUPLE)
+		return refuse(l, v, "not a list of rows");
+	if (v->list.len > PATTERNS_MAX)
+		return refuse(l, v, "more than 4096 rows");
+	l->p->at = base_array(v->list.len + 1, sizeof(struct pattern));
+	for (size_t i = 0; i < v->list.len; i++)
+		if (read_row(l, v->list.at[i]) < 0)
+			return -1;
+	return 0;
+}
+
+static struct patterns *
+patterns_new(void)
+{
+	struct patterns *p = base_alloc(sizeof(*p));
+
+	p->names = base_array(1, sizeof(char *));
+	return p;
 }
 
 int
@@ -149,23 +198,14 @@ patterns_parse(struct patterns **out, const char *path, const char *text,
 	       size_t len, struct err *e)
 {
 	const struct literal_opts opts = { .path = path,
-					   .max_bytes = PATTERNS_MAX_BYTES };
+					   .max_bytes = PATTERNS_MAX_BYTES,
+					   .max_depth = 8 };
 	__attribute__((cleanup(value_freep))) struct value *v = NULL;
-	AUTO(patterns) p = base_alloc(sizeof(*p));
-	size_t i;
+	AUTO(patterns) p = patterns_new();
+	struct loading l = { .p = p, .path = path, .e = e };
 
-	p->variables = base_alloc(sizeof(*p->variables));
-	if (literal_parse(&v, text, len, &opts, e) < 0)
+	if (literal_parse(&v, text, len, &opts, e) < 0 || read_rows(&l, v) < 0)
 		return -1;
-	if (v->kind != VALUE_LIST && v->kind != VALUE_TUPLE)
-		return refuse(path, v, "a .specs file is a list of patterns",
-			      e);
-	if (v->list.len > PATTERNS_MAX)
-		return refuse(path, v, "more than 4096 patterns", e);
-	p->at = base_array(v->list.len, sizeof(*p->at));
-	for (i = 0; i < v->list.len; i++)
-		if (take_row(p, v->list.at[i], path, e) < 0)
-			return -1;
 	*out = STEAL(p);
 	return 0;
 }
@@ -179,19 +219,19 @@ patterns_len(const struct patterns *p)
 const char *
 patterns_text(const struct patterns *p, size_t i)
 {
-	return p->at[i].text;
+	return i < p->len ? p->at[i].text : NULL;
 }
 
 unsigned
 patterns_line(const struct patterns *p, size_t i)
 {
-	return p->at[i].line;
+	return i < p->len ? p->at[i].line : 0;
 }
 
 const char *const *
 patterns_variables(const struct patterns *p)
 {
-	return (const char *const *)p->variables;
+	return (const char *const *)p->names;
 }
 
 const char *
@@ -203,27 +243,31 @@ patterns_warning(const struct patterns *p, size_t i, unsigned *line)
 	return p->warnings[i].text;
 }
 
+static void
+free_texts(char **at)
+{
+	for (size_t i = 0; at && at[i]; i++)
+		free(at[i]);
+	free(at);
+}
+
 void
 patterns_free(struct patterns *p)
 {
-	size_t i, w;
-
 	if (!p)
 		return;
-	for (i = 0; i < p->len; i++) {
-		for (w = 0; w < FACT_WORDS; w++) {
+	for (size_t i = 0; i < p->len; i++) {
+		for (int w = 0; w < FACT_WORDS; w++) {
 			free(p->at[i].word[w].text);
-			predicate_free(p->at[i].word[w].holds);
+			predicate_free(p->at[i].word[w].test);
 		}
 		free(p->at[i].text);
 	}
-	for (i = 0; i < p->warnings_len; i++)
-		free(p->warnings[i].text);
-	for (i = 0; p->variables && p->variables[i]; i++)
-		free(p->variables[i]);
-	free(p->warnings);
-	free(p->variables);
-	free(p->keys);
 	free(p->at);
+	free(p->key);
+	free_texts(p->names);
+	for (size_t i = 0; i < p->warnings_len; i++)
+		free(p->warnings[i].text);
+	free(p->warnings);
 	free(p);
 }

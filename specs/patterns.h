@@ -15,9 +15,9 @@
 struct patterns;
 
 /* Read a .specs text. ERR_INPUT with path:line:column: not a literal, not a
- * list of four-word rows, an unknown predicate, a wrong number of arguments,
- * a bad number, network or regular expression. docs/formats.md is the
- * contract. On success the caller owns *out. */
+ * list of four-word rows, `$name=` without a predicate, a wrong number of
+ * arguments, a bad number, network or regular expression. docs/formats.md is
+ * the contract. On success the caller owns *out. */
 int patterns_parse(struct patterns **out, const char *path, const char *text,
 		   size_t len, struct err *e);
 

@@ -1,422 +1,456 @@
-/* Predicates: a table of names, each with how it reads its arguments and how
- * it judges a word. A judgement has three values, since a word that cannot be
- * read must be a miss under not() as well. */
-#include <ctype.h>
-#include <math.h>
+/* Predicates: a recursive-descent reader and an evaluator over the same small
+ * tree. A regexp takes its text raw, so that commas and parentheses need no
+ * quoting; everything else has arguments. */
 #include <stdio.h>
+#include <string.h>
+#include <strings.h>
 
 #include "specs/predicate.h"
 #include "specs/network.h"
+#include "specs/number.h"
 #include "specs/regexp.h"
-#include "lib/buf.h"
-#include "lib/text.h"
 
-#define ARGS_MAX 256
-#define DEPTH_MAX 16
+enum test {
+	TEST_GT,
+	TEST_GE,
+	TEST_LT,
+	TEST_LE,
+	TEST_RANGE,
+	TEST_IN,
+	TEST_REGEXP,
+	TEST_NETWORK,
+	TEST_NOT,
+	TEST_AND,
+	TEST_OR,
+};
 
-enum answer { NO, YES, UNREADABLE };
+#define ARGS_MAX 4096
 
-enum argument { NUMBERS, TEXTS, CALLS, NETWORK, REGEXP };
-
-struct predicate;
-
-struct kind {
+static const struct {
 	const char *name;
-	enum argument takes;
-	size_t least, most;
-	enum answer (*judge)(const struct predicate *p, const char *word);
+	size_t min, max; /* arguments */
+} tests[] = {
+	[TEST_GT] = { "gt", 1, 1 },
+	[TEST_GE] = { "ge", 1, 1 },
+	[TEST_LT] = { "lt", 1, 1 },
+	[TEST_LE] = { "le", 1, 1 },
+	[TEST_RANGE] = { "range", 2, 2 },
+	[TEST_IN] = { "in", 1, ARGS_MAX },
+	[TEST_REGEXP] = { "regexp", 1, 1 },
+	[TEST_NETWORK] = { "network", 1, 1 },
+	[TEST_NOT] = { "not", 1, 1 },
+	[TEST_AND] = { "and", 2, ARGS_MAX },
+	[TEST_OR] = { "or", 2, ARGS_MAX },
 };
 
 struct predicate {
-	const struct kind *kind;
-	char **texts;             /* in: what it may be */
-	struct predicate **calls; /* and, or, not */
-	double numbers[2];
+	enum test test;
+	long double number[2];
 	struct network network;
 	struct regexp *regexp;
-	size_t len; /* of texts or calls */
-};
-
-/* The whole text as a double, blanks around it allowed; no hexadecimal. */
-static bool
-read_double(const char *text, double *out)
-{
-	char *end;
-
-	if (strpbrk(text, "xXpP") || !*text)
-		return false;
-	*out = strtod(text, &end);
-	if (end == text)
-		return false;
-	while (isspace((unsigned char)*end))
-		end++;
-	return *end == '\0';
-}
-
-static enum answer
-judge_number(const struct predicate *p, const char *word)
-{
-	const char *name = p->kind->name;
-	double n, a = p->numbers[0];
-	bool is;
-
-	if (!read_double(word, &n) || isnan(n))
-		return UNREADABLE;
-	if (name[0] == 'r')
-		is = a <= n && n <= p->numbers[1];
-	else if (name[0] == 'g')
-		is = n > a || (name[1] == 'e' && n == a);
-	else
-		is = n < a || (name[1] == 'e' && n == a);
-	return is ? YES : NO;
-}
-
-static enum answer
-judge_in(const struct predicate *p, const char *word)
-{
-	size_t i;
-
-	for (i = 0; i < p->len; i++)
-		if (str_eq(p->texts[i], word))
-			return YES;
-	return NO;
-}
-
-static enum answer
-judge_regexp(const struct predicate *p, const char *word)
-{
-	return regexp_found(p->regexp, word) ? YES : NO;
-}
-
-static enum answer
-judge_network(const struct predicate *p, const char *word)
-{
-	struct network ignored;
-	struct err e = { 0 };
-
-	if (strchr(word, '/') || network_parse(&ignored, word, &e) < 0)
-		return UNREADABLE;
-	return network_has(&p->network, word) ? YES : NO;
-}
-
-static enum answer judge(const struct predicate *p, const char *word);
-
-static enum answer
-judge_not(const struct predicate *p, const char *word)
-{
-	enum answer a = judge(p->calls[0], word);
-
-	return a == UNREADABLE ? UNREADABLE : a == YES ? NO : YES;
-}
-
-static enum answer
-judge_and(const struct predicate *p, const char *word)
-{
-	enum answer all = YES;
-	size_t i;
-
-	for (i = 0; i < p->len; i++) {
-		enum answer a = judge(p->calls[i], word);
-
-		if (a == NO)
-			return NO;
-		if (a == UNREADABLE)
-			all = UNREADABLE;
-	}
-	return all;
-}
-
-static enum answer
-judge_or(const struct predicate *p, const char *word)
-{
-	enum answer any = NO;
-	size_t i;
-
-	for (i = 0; i < p->len; i++) {
-		enum answer a = judge(p->calls[i], word);
-
-		if (a == YES)
-			return YES;
-		if (a == UNREADABLE)
-			any = UNREADABLE;
-	}
-	return any;
-}
-
-static const struct kind kinds[] = {
-	{ "gt", NUMBERS, 1, 1, judge_number },
-	{ "ge", NUMBERS, 1, 1, judge_number },
-	{ "lt", NUMBERS, 1, 1, judge_number },
-	{ "le", NUMBERS, 1, 1, judge_number },
-	{ "range", NUMBERS, 2, 2, judge_number },
-	{ "in", TEXTS, 1, ARGS_MAX, judge_in },
-	{ "regexp", REGEXP, 1, 1, judge_regexp },
-	{ "network", NETWORK, 1, 1, judge_network },
-	{ "not", CALLS, 1, 1, judge_not },
-	{ "and", CALLS, 2, ARGS_MAX, judge_and },
-	{ "or", CALLS, 2, ARGS_MAX, judge_or },
-};
-
-static enum answer
-judge(const struct predicate *p, const char *word)
-{
-	return p->kind->judge(p, word);
-}
-
-bool
-predicate_holds(const struct predicate *p, const char *word)
-{
-	return judge(p, word) == YES;
-}
-
-/* ---- reading ---- */
-
-/* Length of the name before "(", 0 when `text` has no call's shape: a name,
- * "(", at least one character, ")" at the very end. */
-static size_t
-name_length(const char *text)
-{
-	size_t n = 0, len = strlen(text);
-
-	while (isalnum((unsigned char)text[n]) || text[n] == '_')
-		n++;
-	if (n == 0 || isdigit((unsigned char)text[0]) || text[n] != '(' ||
-	    len < n + 3 || text[len - 1] != ')')
-		return 0;
-	return n;
-}
-
-static const struct kind *
-find_kind(const char *name, size_t len, bool any_case)
-{
-	size_t i;
-
-	for (i = 0; i < ARRAY_LEN(kinds); i++) {
-		const char *k = kinds[i].name;
-
-		if (strlen(k) == len && (any_case ? strncasecmp(k, name, len)
-						  : strncmp(k, name, len)) == 0)
-			return &kinds[i];
-	}
-	return NULL;
-}
-
-enum predicate_shape
-predicate_shape(const char *text)
-{
-	size_t n = name_length(text);
-
-	if (n == 0)
-		return PREDICATE_PLAIN;
-	return find_kind(text, n, false) ? PREDICATE_CALL : PREDICATE_UNKNOWN;
-}
-
-const char *
-predicate_meant(const char *text)
-{
-	size_t n = name_length(text);
-	const struct kind *k = n ? find_kind(text, n, true) : NULL;
-
-	return k ? k->name : NULL;
-}
-
-/* Arguments lose the blanks and then the quotes around them. */
-static char *
-clean(const char *from, size_t len)
-{
-	while (len > 0 && isspace((unsigned char)*from)) {
-		from++;
-		len--;
-	}
-	while (len > 0 && isspace((unsigned char)from[len - 1]))
-		len--;
-	while (len > 0 && strchr("'\"", *from)) {
-		from++;
-		len--;
-	}
-	while (len > 0 && strchr("'\"", from[len - 1]))
-		len--;
-	return base_strndup(from, len);
-}
-
-struct args {
-	char *at[ARGS_MAX];
+	char **text;             /* of in() */
+	struct predicate **part; /* of not(), and(), or() */
 	size_t len;
 };
 
-static void
-args_clear(struct args *a)
-{
-	while (a->len > 0)
-		free(a->at[--a->len]);
-}
+struct reader {
+	const char *at;
+	unsigned depth;
+	const char *odd;
+	struct err *e;
+};
 
-/* One step over `text[i]` inside an argument: escapes and [classes] of a
- * regular expression and quoted text hide brackets and commas. */
+static int read_call(struct reader *r, struct predicate **out);
+
+/* Length of the name that `text` calls, or 0. */
 static size_t
-hidden(const char *text, size_t i, size_t len)
+call_name(const char *text, enum test *which)
 {
-	char c = text[i];
-	size_t j;
+	for (size_t i = 0; i < ARRAY_LEN(tests); i++) {
+		size_t n = strlen(tests[i].name);
 
-	if (c == '\\' && i + 1 < len)
-		return 2;
-	if (c == '"' || c == '\'') {
-		const char *end = memchr(text + i + 1, c, len - i - 1);
-
-		return end ? (size_t)(end - text) - i + 1 : 1;
+		if (strncmp(text, tests[i].name, n) == 0 && text[n] == '(') {
+			*which = (enum test)i;
+			return n;
+		}
 	}
-	if (c != '[')
-		return 0;
-	for (j = i + 2; j < len && text[j] != ']'; j++)
-		if (text[j] == '\\')
-			j++;
-	return j < len ? j - i + 1 : 1;
+	return 0;
+}
+
+bool
+predicate_is_call(const char *text)
+{
+	enum test which;
+
+	return call_name(text, &which) > 0;
+}
+
+const char *
+predicate_names(void)
+{
+	return "gt ge lt le range in regexp network not and or";
+}
+
+/* Same letters whatever their case, or one letter wrong, missing or more. */
+static bool
+is_near(const char *name, size_t len, const char *good)
+{
+	size_t good_len = strlen(good), head = 0, tail = 0;
+	size_t shorter = len < good_len ? len : good_len;
+
+	if (len == good_len && strncasecmp(name, good, len) == 0)
+		return true;
+	if (good_len < 3 || len > good_len + 1 || good_len > len + 1)
+		return false;
+	while (head < shorter && name[head] == good[head])
+		head++;
+	while (tail < shorter - head &&
+	       name[len - 1 - tail] == good[good_len - 1 - tail])
+		tail++;
+	return head + tail + 1 >= (len > good_len ? len : good_len);
+}
+
+const char *
+predicate_near_miss(const char *text)
+{
+	size_t len = strspn(text, "abcdefghijklmnopqrstuvwxyz_"
+				  "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+	const char *open = text + len + strspn(text + len, " ");
+
+	if (len == 0 || *open != '(' || !str_ends(text, ")"))
+		return NULL;
+	for (size_t i = 0; i < ARRAY_LEN(tests); i++)
+		if (is_near(text, len, tests[i].name))
+			return tests[i].name;
+	return open == text + len && open[1] != ')' ? "" : NULL;
+}
+
+static void
+skip_blanks(struct reader *r)
+{
+	r->at += strspn(r->at, " \t\r\n");
+}
+
+/* One argument without its quotes, up to the ',' or ')' that ends it. */
+static int
+read_quoted(struct reader *r, char **out)
+{
+	const char *start = r->at + 1;
+	const char *end = strchr(start, *r->at);
+
+	if (!end)
+		return err_set(r->e, ERR_INPUT, "a quote %c without its end",
+			       *r->at);
+	r->at = end + 1;
+	skip_blanks(r);
+	if (*r->at && *r->at != ',' && *r->at != ')')
+		return err_set(r->e, ERR_INPUT,
+			       "text behind the quote %c of an argument", *end);
+	*out = base_strndup(start, (size_t)(end - start));
+	return 0;
 }
 
 static int
-split(struct args *a, const char *text, size_t len, struct err *e)
+read_plain(struct reader *r, char **out)
 {
-	size_t i = 0, from = 0, depth = 0, step;
+	const char *start = r->at, *end;
+	unsigned open = 0;
 
-	while (i <= len) {
-		bool end = i == len;
-
-		if (end || (text[i] == ',' && depth == 0)) {
-			if (a->len == ARGS_MAX)
-				return err_set(e, ERR_INPUT,
-					       "more than %d arguments",
-					       ARGS_MAX);
-			a->at[a->len++] = base_strndup(text + from, i - from);
-			from = i + 1;
-		}
-		if (end)
+	for (; *r->at; r->at++) {
+		if (open == 0 && (*r->at == ',' || *r->at == ')'))
 			break;
-		step = hidden(text, i, len);
-		if (step == 0) {
-			depth += text[i] == '(';
-			depth -= text[i] == ')' && depth > 0;
-			step = 1;
-		}
-		i += step;
+		open += *r->at == '(';
+		open -= *r->at == ')';
 	}
+	for (end = r->at; end > start && strchr(" \t\r\n", end[-1]); end--)
+		;
+	if (end == start)
+		return err_set(r->e, ERR_INPUT, "an argument is missing");
+	*out = base_strndup(start, (size_t)(end - start));
 	return 0;
 }
 
-static int parse(struct predicate **out, const char *text, size_t depth,
-		 struct err *e);
-
-static int
-take_numbers(struct predicate *p, const struct args *a, struct err *e)
+/* The raw text of a regexp, up to the ')' that closes the call: the last one
+ * of the word, or, inside another call, the first one that is not escaped,
+ * not in a class and not the end of a group. */
+static const char *
+regexp_end(const struct reader *r)
 {
-	size_t i;
+	const char *end = r->depth == 1 ? strrchr(r->at, ')') : NULL;
+	unsigned open = 0;
+	bool in_class = false;
 
-	for (i = 0; i < a->len; i++) {
-		AUTO_FREE char *text = clean(a->at[i], strlen(a->at[i]));
-
-		if (!read_double(text, &p->numbers[i]) || isnan(p->numbers[i]))
-			return err_set(e, ERR_INPUT,
-				       "%s: \"%.40s\" is not a number",
-				       p->kind->name, text);
+	for (const char *c = r->at; !end && *c; c++) {
+		if (*c == '\\' && c[1])
+			c++;
+		else if (*c == '[' && !in_class) {
+			in_class = true;
+			c += c[1] == '^';
+			c += c[1] == ']';
+		} else if (*c == ']')
+			in_class = false;
+		else if (*c == '(' && !in_class)
+			open++;
+		else if (*c == ')' && !in_class && open-- == 0)
+			end = c;
 	}
-	if (a->len == 2 && p->numbers[0] > p->numbers[1])
-		return err_set(
-			e, ERR_INPUT,
-			"range: its ends are swapped, nothing is between");
-	return 0;
+	return end;
 }
 
 static int
-take_calls(struct predicate *p, const struct args *a, size_t depth,
-	   struct err *e)
+read_regexp(struct reader *r, struct predicate *p)
 {
-	size_t i;
+	const char *start, *end;
 
-	p->calls = base_array(a->len, sizeof(*p->calls));
-	for (i = 0; i < a->len; i++) {
-		char *call = text_trim(a->at[i]);
+	skip_blanks(r);
+	start = r->at;
+	end = regexp_end(r);
+	if (!end)
+		return err_set(r->e, ERR_INPUT, "a '(' without its ')'");
+	r->at = end;
+	while (end > start && strchr(" \t\r\n", end[-1]))
+		end--;
+	if (end - start >= 2 && strchr("'\"", *start) && end[-1] == *start) {
+		start++;
+		end--;
+	}
+	if (end == start)
+		return err_set(r->e, ERR_INPUT, "an argument is missing");
+	p->len = 1;
+	return regexp_compile(&p->regexp, start, (size_t)(end - start), r->e);
+}
 
-		if (predicate_shape(call) != PREDICATE_CALL)
-			return err_set(
-				e, ERR_INPUT,
-				"%s: \"%.40s\" is not a call of a predicate",
-				p->kind->name, call);
-		if (parse(&p->calls[i], call, depth + 1, e) < 0)
+static int
+read_part(struct reader *r, struct predicate *p)
+{
+	p->part = base_resize(p->part, p->len + 1, sizeof(struct predicate *));
+	p->part[p->len] = NULL;
+	if (!predicate_is_call(r->at))
+		return err_set(r->e, ERR_INPUT,
+			       "%s() takes predicates, not '%.40s'",
+			       tests[p->test].name, r->at);
+	return read_call(r, &p->part[p->len++]);
+}
+
+static int
+read_text(struct reader *r, struct predicate *p)
+{
+	p->text = base_resize(p->text, p->len + 1, sizeof(char *));
+	p->text[p->len] = NULL;
+	return *r->at == '"' || *r->at == '\''
+		       ? read_quoted(r, &p->text[p->len++])
+		       : read_plain(r, &p->text[p->len++]);
+}
+
+static int
+read_args(struct reader *r, struct predicate *p)
+{
+	bool nests = p->test >= TEST_NOT;
+
+	do {
+		if (*r->at == ',')
+			r->at++;
+		skip_blanks(r);
+		if (p->len == ARGS_MAX)
+			return err_set(r->e, ERR_INPUT, "too many arguments");
+		if ((nests ? read_part(r, p) : read_text(r, p)) < 0)
 			return -1;
-		p->len++;
-	}
+		skip_blanks(r);
+	} while (*r->at == ',');
 	return 0;
 }
 
 static int
-take_args(struct predicate *p, const struct args *a, size_t depth,
-	  struct err *e)
+check_count(struct reader *r, const struct predicate *p)
 {
-	AUTO_FREE char *first = clean(a->at[0], strlen(a->at[0]));
-	size_t i;
+	size_t min = tests[p->test].min, max = tests[p->test].max;
 
-	switch (p->kind->takes) {
-	case NUMBERS:
-		return take_numbers(p, a, e);
-	case CALLS:
-		return take_calls(p, a, depth, e);
-	case REGEXP:
-		return regexp_compile(&p->regexp, first, e);
-	case NETWORK:
-		return network_parse(&p->network, text_trim(first), e);
-	case TEXTS:
-		p->texts = base_array(a->len, sizeof(*p->texts));
-		for (i = 0; i < a->len; i++)
-			p->texts[p->len++] = clean(a->at[i], strlen(a->at[i]));
-	}
+	if (p->len >= min && p->len <= max)
+		return 0;
+	return err_set(r->e, ERR_INPUT, "%s() takes %s%zu argument%s, not %zu",
+		       tests[p->test].name, min == max ? "" : "at least ", min,
+		       min == 1 ? "" : "s", p->len);
+}
+
+static int
+take_numbers(struct reader *r, struct predicate *p)
+{
+	for (size_t i = 0; i < p->len; i++)
+		if (!number_read(p->text[i], &p->number[i]))
+			return err_set(r->e, ERR_INPUT,
+				       "%s() takes numbers, not '%.40s'",
+				       tests[p->test].name, p->text[i]);
+	if (p->test == TEST_RANGE && p->number[0] > p->number[1])
+		r->odd = "range() with its ends swapped is never true";
 	return 0;
 }
 
 static int
-parse(struct predicate **out, const char *text, size_t depth, struct err *e)
+take_network(struct reader *r, struct predicate *p)
 {
-	__attribute__((cleanup(args_clear))) struct args a = { .len = 0 };
+	bool host_bits = false;
+
+	if (network_parse(&p->network, p->text[0], &host_bits, r->e) < 0)
+		return -1;
+	if (host_bits)
+		r->odd = "network() with bits behind its mask: they do not "
+			 "count";
+	return 0;
+}
+
+/* What the arguments mean to this test. */
+static int
+take_args(struct reader *r, struct predicate *p)
+{
+	if (check_count(r, p) < 0)
+		return -1;
+	if (p->test <= TEST_RANGE)
+		return take_numbers(r, p);
+	if (p->test == TEST_NETWORK)
+		return take_network(r, p);
+	return 0;
+}
+
+static int
+read_call(struct reader *r, struct predicate **out)
+{
 	AUTO(predicate) p = base_alloc(sizeof(*p));
-	size_t n = name_length(text), inside = strlen(text) - n - 2;
 
-	if (depth > DEPTH_MAX)
-		return err_set(e, ERR_INPUT, "predicates nested too deeply");
-	p->kind = find_kind(text, n, false);
-	if (p->kind->takes == REGEXP)
-		a.at[a.len++] = base_strndup(text + n + 1, inside);
-	else if (split(&a, text + n + 1, inside, e) < 0)
+	if (++r->depth > PREDICATE_MAX_DEPTH)
+		return err_set(r->e, ERR_INPUT, "nested more than %d deep",
+			       PREDICATE_MAX_DEPTH);
+	r->at += call_name(r->at, &p->test) + 1;
+	if ((p->test == TEST_REGEXP ? read_regexp(r, p) : read_args(r, p)) < 0)
 		return -1;
-	if (a.len < p->kind->least || a.len > p->kind->most)
-		return err_set(e, ERR_INPUT,
-			       "%s takes %zu%s argument%s, not %zu",
-			       p->kind->name, p->kind->least,
-			       p->kind->most == ARGS_MAX ? " or more" : "",
-			       p->kind->most == 1 ? "" : "s", a.len);
-	if (take_args(p, &a, depth, e) < 0)
+	if (*r->at != ')')
+		return err_set(r->e, ERR_INPUT, "%s( without its ')'",
+			       tests[p->test].name);
+	r->at++;
+	if (take_args(r, p) < 0)
 		return -1;
+	r->depth--;
 	*out = STEAL(p);
 	return 0;
 }
 
 int
-predicate_parse(struct predicate **out, const char *text, struct err *e)
+predicate_parse(struct predicate **out, const char *text, const char **odd,
+		struct err *e)
 {
-	return parse(out, text, 1, e);
+	struct reader r = { .at = text, .e = e };
+	AUTO(predicate) p = NULL;
+
+	if (!predicate_is_call(text))
+		return err_set(e, ERR_INPUT,
+			       "'%.60s' is no predicate; there are %s", text,
+			       predicate_names());
+	if (read_call(&r, &p) < 0)
+		return -1;
+	if (*r.at)
+		return err_set(e, ERR_INPUT, "'%.40s' behind the last ')'",
+			       r.at);
+	*odd = r.odd;
+	*out = STEAL(p);
+	return 0;
+}
+
+static enum truth
+from_bool(bool b)
+{
+	return b ? TRUTH_YES : TRUTH_NO;
+}
+
+static enum truth
+eval_number(const struct predicate *p, const char *word)
+{
+	long double v;
+
+	if (!number_read(word, &v))
+		return TRUTH_UNREADABLE;
+	switch (p->test) {
+	case TEST_GT:
+		return from_bool(v > p->number[0]);
+	case TEST_GE:
+		return from_bool(v >= p->number[0]);
+	case TEST_LT:
+		return from_bool(v < p->number[0]);
+	case TEST_LE:
+		return from_bool(v <= p->number[0]);
+	default:
+		return from_bool(p->number[0] <= v && v <= p->number[1]);
+	}
+}
+
+static enum truth
+eval_in(const struct predicate *p, const char *word)
+{
+	for (size_t i = 0; i < p->len; i++)
+		if (strcmp(p->text[i], word) == 0)
+			return TRUTH_YES;
+	return TRUTH_NO;
+}
+
+/* and() is settled by a false part, or() by a true one; else an unreadable
+ * part leaves it unreadable. */
+static enum truth
+eval_parts(const struct predicate *p, const char *word)
+{
+	enum truth settles = p->test == TEST_AND ? TRUTH_NO : TRUTH_YES;
+	enum truth sum = p->test == TEST_AND ? TRUTH_YES : TRUTH_NO;
+
+	for (size_t i = 0; i < p->len; i++) {
+		enum truth one = predicate_eval(p->part[i], word);
+
+		if (one == settles)
+			return one;
+		if (one == TRUTH_UNREADABLE)
+			sum = one;
+	}
+	return sum;
+}
+
+/* A library's answer: 1, 0, or -1 for what it could not read. */
+static enum truth
+from_answer(int answer)
+{
+	return answer < 0 ? TRUTH_UNREADABLE : from_bool(answer > 0);
+}
+
+enum truth
+predicate_eval(const struct predicate *p, const char *word)
+{
+	enum truth inner;
+
+	switch (p->test) {
+	case TEST_IN:
+		return eval_in(p, word);
+	case TEST_REGEXP:
+		return from_answer(regexp_search(p->regexp, word));
+	case TEST_NETWORK:
+		return from_answer(network_has(&p->network, word));
+	case TEST_NOT:
+		inner = predicate_eval(p->part[0], word);
+		return inner == TRUTH_UNREADABLE ? inner
+						 : from_bool(inner == TRUTH_NO);
+	case TEST_AND:
+	case TEST_OR:
+		return eval_parts(p, word);
+	default:
+		return eval_number(p, word);
+	}
 }
 
 void
 predicate_free(struct predicate *p)
 {
-	size_t i;
-
 	if (!p)
 		return;
-	for (i = 0; i < p->len && p->texts; i++)
-		free(p->texts[i]);
-	for (i = 0; i < p->len && p->calls; i++)
-		predicate_free(p->calls[i]);
-	free(p->texts);
-	free(p->calls);
+	for (size_t i = 0; p->text && i < p->len; i++)
+		free(p->text[i]);
+	for (size_t i = 0; p->part && i < p->len; i++)
+		predicate_free(p->part[i]);
+	free(p->text);
+	free(p->part);
 	regexp_free(p->regexp);
 	free(p);
 }

@@ -2,32 +2,38 @@
 #define SPECS_PREDICATE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "lib/base.h"
 #include "lib/err.h"
 
-/* A call like gt(4) or and(gt(4), not(in(7, 8))), parsed and compiled.
+/* A test of one word, as written in a profile: gt(4), not(regexp(^28:d2:)).
  * docs/formats.md lists them. Immutable after parsing. */
+#define PREDICATE_MAX_DEPTH 16
+
 struct predicate;
 
-/* What a text is, by its shape and name. */
-enum predicate_shape {
-	PREDICATE_CALL,    /* a call of a known predicate */
-	PREDICATE_UNKNOWN, /* call syntax, but no such predicate: a literal */
-	PREDICATE_PLAIN    /* no call: a literal */
-};
+/* A test that cannot read the word (text under gt) is neither true nor false,
+ * and stays so under not(). Only TRUTH_YES is a match. */
+enum truth { TRUTH_NO, TRUTH_YES, TRUTH_UNREADABLE };
 
-enum predicate_shape predicate_shape(const char *text);
+/* `text` begins like a call of a predicate: its name, then '('. */
+bool predicate_is_call(const char *text);
 
-/* A known predicate that `text` probably means (GT(4): gt), or NULL. */
-const char *predicate_meant(const char *text);
+/* The predicate whose name is written wrongly in `text` (GT(4), gt (4),
+ * grater(4), bigger(4) gives ""), or NULL when `text` does not look like a call
+ * at all, as in 'ProLiant (x)'. */
+const char *predicate_near_miss(const char *text);
 
-/* Parse a PREDICATE_CALL. ERR_INPUT tells what is wrong with it. */
-int predicate_parse(struct predicate **out, const char *text, struct err *e);
+/* All names, for messages: "gt ge ...". */
+const char *predicate_names(void);
 
-/* Does it hold for this word? What it cannot read (text under gt, a name
- * under network) is false, whatever stands around it. */
-bool predicate_holds(const struct predicate *p, const char *word);
+/* Read one call, the whole of `text`. ERR_INPUT. *odd becomes a remark on
+ * something legal that is hardly meant, or stays NULL. */
+int predicate_parse(struct predicate **out, const char *text, const char **odd,
+		    struct err *e);
+
+enum truth predicate_eval(const struct predicate *p, const char *word);
 
 void predicate_free(struct predicate *p);
 AUTO_DEFINE(predicate)

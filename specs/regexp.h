@@ -1,21 +1,25 @@
 #ifndef SPECS_REGEXP_H
 #define SPECS_REGEXP_H
 
-#include <stdbool.h>
+#include <stddef.h>
 
 #include "lib/base.h"
 #include "lib/err.h"
 
-/* A regular expression in Python `re` syntax, searched unanchored, case
- * sensitive. Compiled once, safe for many threads. */
+/* One regular expression in the syntax of Python's re, over ASCII text.
+ * Immutable after compiling; any number of threads may search with it. */
+#define REGEXP_MAX_BYTES 4096
+
 struct regexp;
 
-/* ERR_INPUT with the offset when it is not one, or uses what PCRE2 does not
- * have. */
-int regexp_compile(struct regexp **out, const char *pattern, struct err *e);
+/* ERR_INPUT with what is wrong and at which character of the expression. What
+ * Python's re does not know is refused, even where the library knows it. */
+int regexp_compile(struct regexp **out, const char *text, size_t len,
+		   struct err *e);
 
-/* Does it occur in `text`? A search over its limits counts as no. */
-bool regexp_found(const struct regexp *r, const char *text);
+/* 1 when found somewhere in `text`, 0 when not, -1 when the search needed
+ * more work than one word is worth. */
+int regexp_search(const struct regexp *r, const char *text);
 
 void regexp_free(struct regexp *r);
 AUTO_DEFINE(regexp)

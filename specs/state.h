@@ -11,6 +11,7 @@
  * given to. Declared by the operator, never written by the server. A profile
  * listed twice stands at its first row with the sum of both ('*' wins). */
 #define STATE_MAX_BYTES (1024 * 1024)
+#define STATE_MAX_ROWS 4096
 #define STATE_UNLIMITED UINT64_MAX
 
 struct quota {

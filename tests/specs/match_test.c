@@ -1,175 +1,238 @@
-/* The table of cases is data (match_cases.txt, in the literal syntax): each a
- * dict with name, patterns, facts, and what must come of them: `hit` with the
- * variables, `miss`, or `refused` with a piece of the message. */
-#include "lib/base.h"
+/* The matcher where it is hard: many disks alike, a row that spoils all, and
+ * matches far from where a search begins. And what it tells besides yes. */
+#include <stdio.h>
+
 #include "lib/clock.h"
-#include "lib/file.h"
-#include "lib/literal.h"
 #include "specs/match.h"
 #include "tests/test.h"
 
-static struct facts *
-facts_of(const struct value *v)
+/* A profile and a machine, written row by row. */
+struct site {
+	struct buf rows;
+	struct facts *facts;
+};
+
+static struct match
+run(struct site *s, size_t number)
 {
-	AUTO_CLEAR(buf) json = { 0 };
-	struct facts *f = NULL;
-	struct err e = { 0 };
-
-	value_json(v, 0, &json);
-	if (facts_from_json(&f, json.at, json.len, &e) < 0)
-		printf("# %s\n", e.text);
-	return f;
-}
-
-static bool
-same_bindings(const struct bindings *b, const struct value *want)
-{
-	size_t i;
-
-	if (!want || b->len != want->dict.len)
-		return false;
-	for (i = 0; i < want->dict.len; i++) {
-		const struct value *v = want->dict.at[i].value;
-
-		if (!str_eq(bindings_get(b, want->dict.at[i].key),
-			    v->kind == VALUE_STR ? v->str.at : "?"))
-			return false;
-	}
-	return true;
-}
-
-static void
-show(const struct value *row, const struct match *m)
-{
-	size_t i;
-
-	printf("# %s: outcome %d\n", value_get_str(row, "name"), m->outcome);
-	for (i = 0; m->bindings && i < m->bindings->len; i++)
-		printf("#   %s = %s\n", m->bindings->at[i].name,
-		       m->bindings->at[i].value);
-}
-
-static void
-check_case(size_t i, const struct value *row)
-{
-	AUTO_CLEAR(buf) text = { 0 };
 	AUTO(patterns) p = NULL;
-	AUTO(facts) f = facts_of(value_get(row, "facts"));
-	const char *refused = value_get_str(row, "refused");
-	const struct value *hit = value_get(row, "hit");
 	struct err e = { 0 };
-	struct match m;
-	bool good;
+	struct match m = { 0 };
+	int64_t start = clock_boot_ms();
 
-	value_literal(value_get(row, "patterns"), &text);
-	if (patterns_parse(&p, "t", text.at, text.len, &e) < 0) {
-		CHECK_SHOW(i, refused && strstr(e.text, refused), "%s: %s",
-			   value_get_str(row, "name"), e.text);
-		return;
-	}
-	CHECK_SHOW(i, !refused, "%s: not refused", value_get_str(row, "name"));
-	if (!f) {
-		CHECK(i, 0);
-		return;
-	}
-	match_run(p, f, 0, &m);
-	good = hit ? m.outcome == MATCH_HIT && same_bindings(m.bindings, hit)
-		   : m.outcome == MATCH_MISS;
-	CHECK(i, good);
-	if (!good)
-		show(row, &m);
-	match_clear(&m);
-}
-
-/* `disks` interchangeable disks, a variable for each, and one last pattern
- * that nothing can satisfy, but only in combination with the others. */
-static void
-check_symmetry(size_t disks)
-{
-	AUTO_CLEAR(buf) text = { 0 };
-	AUTO(patterns) p = NULL;
-	AUTO(facts) f = facts_new();
-	struct err e = { 0 };
-	struct match m;
-	int64_t began;
-	size_t i;
-
-	buf_str(&text, "[");
-	for (i = 0; i < disks; i++) {
-		char name[16];
-
-		snprintf(name, sizeof(name), "sd%zu", i);
-		facts_add(f, "disk", name, "size", "8");
-		facts_add(f, "disk", name, "slot", "1");
-		buf_printf(&text, "('disk', '$d%zu', 'size', 'gt(4)'), ", i);
-	}
-	facts_add(f, "ctrl", "c0", "for", "nobody");
-	facts_add(f, "ctrl", "c1", "is", "here");
-	buf_str(&text, "('ctrl', '$c', 'for', 'nobody'), "
-		       "('ctrl', '$c', 'is', '$what'), ");
-	for (i = 0; i < disks; i++)
-		buf_printf(&text, "('disk', '$d%zu', 'slot', '1'), ", i);
-	buf_str(&text, "]");
-	CHECK_SHOW(disks, patterns_parse(&p, "t", text.at, text.len, &e) == 0,
+	CHECK_SHOW(number,
+		   patterns_parse(&p, "hard", buf_text(&s->rows), s->rows.len,
+				  &e) == 0,
 		   "%s", e.text);
-	began = clock_boot_ms();
-	match_run(p, f, 0, &m);
-	CHECK(disks, m.outcome == MATCH_MISS);
-	printf("# show: %zu interchangeable disks: %lu steps, %d ms\n", disks,
-	       m.steps, (int)(clock_boot_ms() - began));
+	if (p)
+		match_run(p, s->facts, 0, &m);
+	printf("# row %zu: outcome %d, %lu steps, %d ms\n", number, m.outcome,
+	       m.steps, (int)(clock_boot_ms() - start));
+	buf_clear(&s->rows);
+	facts_free(s->facts);
+	s->facts = NULL;
+	return m;
+}
+
+static void
+start(struct site *s)
+{
+	*s = (struct site){ .facts = facts_new() };
+	buf_str(&s->rows, "[");
+}
+
+/* `there` disks alike but for serial and slot (a letter each), of which the
+ * first `typed` are of type z; a profile that wants `wanted` of them. */
+static void
+write_disks(struct site *s, int there, int wanted, int typed)
+{
+	for (int i = 0; i < there; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "sd%c", 'a' + i);
+		facts_add(s->facts, "disk", name, "size", "8");
+		facts_addf(s->facts, "disk", name, "serial", "S%d", i);
+		facts_addf(s->facts, "disk", name, "slot", "%c", 'a' + i);
+		if (i < typed)
+			facts_add(s->facts, "disk", name, "type", "z");
+	}
+	for (int i = 1; i <= wanted; i++)
+		buf_printf(&s->rows,
+			   "('disk', '$d%d', 'size', 'gt(4)'),\n"
+			   "('disk', '$d%d', 'serial', '$s%d'),\n",
+			   i, i, i);
+}
+
+static const struct {
+	int there, wanted, typed;
+	const char *last;   /* rows behind those of the disks */
+	const char *d1;     /* what $d1 is worth, NULL: a miss */
+	unsigned long most; /* steps */
+} rows[] = {
+	{ 8, 8, 0, "('no', 'such', 'row', 'here')]", NULL, 0 },
+	{ 8, 8, 0, "('disk', '$d8', 'type', 'z')]", NULL, 0 },
+	{ 8, 8, 1,
+	  "('disk', '$d1', 'type', 'z'), ('disk', '$d2', 'type', 'z')]", NULL,
+	  5000 },
+	{ 16, 16, 1,
+	  "('disk', '$d1', 'type', 'z'), ('disk', '$d2', 'type', 'z')]", NULL,
+	  5000 },
+	{ 24, 24, 1,
+	  "('disk', '$d1', 'type', 'z'), ('disk', '$d2', 'type', 'z')]", NULL,
+	  5000 },
+	{ 24, 24, 2,
+	  "('disk', '$d1', 'type', 'z'), ('disk', '$d2', 'type', 'z'),"
+	  "('disk', '$d3', 'type', 'z')]",
+	  NULL, 5000 },
+	{ 24, 24, 3,
+	  "('disk', '$d7', 'type', 'z'), ('disk', '$d7', 'slot', 'x')]", NULL,
+	  20000 },
+	{ 16, 17, 0, "]", NULL, 0 },
+	{ 24, 25, 0, "]", NULL, 0 },
+	{ 24, 24, 0, "]", "sda", 500 },
+	/* Each last row alone can be; it takes 23 others to move. */
+	{ 24, 24, 0,
+	  "('disk', '$d24', 'slot', 'a'), ('disk', '$d1', 'slot', 'w')]", "sdw",
+	  1000000 },
+	{ 24, 24, 24,
+	  "('disk', '$d24', 'slot', 'a'), ('disk', '$d1', 'slot', 'w'),"
+	  "('disk', '$d12', 'slot', 'x'), ('disk', '$d13', 'slot', 'b')]",
+	  "sdw", 1000000 },
+};
+
+static void
+check_disks(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct site s;
+		struct match m;
+
+		start(&s);
+		write_disks(&s, rows[i].there, rows[i].wanted, rows[i].typed);
+		buf_str(&s.rows, rows[i].last);
+		m = run(&s, i);
+		CHECK(i, m.outcome == (rows[i].d1 ? MATCH_HIT : MATCH_MISS));
+		CHECK_SHOW(i, m.steps <= rows[i].most, "%lu steps", m.steps);
+		if (m.outcome == MATCH_HIT)
+			CHECK(i, str_eq(bindings_get(m.bindings, "d1"),
+					rows[i].d1));
+		match_clear(&m);
+	}
+}
+
+/* What cannot be told apart in a budget is neither yes nor no. */
+static void
+check_budget(void)
+{
+	AUTO(patterns) p = NULL;
+	struct err e = { 0 };
+	struct match m;
+	struct site s;
+
+	start(&s);
+	write_disks(&s, 12, 12, 0);
+	buf_str(&s.rows,
+		"('disk', '$d12', 'slot', 'a'), ('disk', '$d1', 'slot', 'k')]");
+	CHECK(0, patterns_parse(&p, "t", s.rows.at, s.rows.len, &e) == 0);
+	match_run(p, s.facts, 10, &m);
+	CHECK_SHOW(0, m.outcome == MATCH_GAVE_UP && !m.bindings, "%d",
+		   m.outcome);
+	match_clear(&m);
+	match_run(p, s.facts, 0, &m);
+	CHECK(0, m.outcome == MATCH_HIT);
+	match_clear(&m);
+	buf_clear(&s.rows);
+	facts_free(s.facts);
+}
+
+static const struct {
+	const char *rows;
+	size_t failed;
+} reasons[] = {
+	{ "[('disk', '$d', 'size', '8'), ('disk', '$d', 'slot', 'q')]", 1 },
+	{ "[('disk', '$d', 'size', '9'), ('disk', '$d', 'slot', 'q')]", 0 },
+	{ "[('disk', '$d', 'slot', 'a'), ('disk', '$e', 'slot', 'b'),"
+	  " ('disk', '$d', 'serial', 'S1'), ('disk', '$e', 'size', '8')]",
+	  2 },
+	{ "[('disk', '$d', 'slot', '$x'), ('disk', '$d', 'serial', '$x')]", 1 },
+};
+
+static void
+check_reasons(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(reasons); i++) {
+		struct site s;
+		struct match m;
+
+		start(&s);
+		write_disks(&s, 3, 0, 0);
+		buf_reset(&s.rows);
+		buf_str(&s.rows, reasons[i].rows);
+		m = run(&s, i);
+		CHECK_SHOW(i,
+			   m.outcome == MATCH_MISS &&
+				   m.failed == reasons[i].failed,
+			   "row %zu", m.failed);
+		match_clear(&m);
+	}
+}
+
+static void
+check_origin(void)
+{
+	const struct binding *b;
+	struct match m;
+	struct site s;
+
+	start(&s);
+	facts_add(s.facts, "network", "eth0", "serial", "52:54:00:00:00:01");
+	buf_str(&s.rows, "('network', '$eth', 'serial', '$$mac'),]");
+	m = run(&s, 0);
+	CHECK(0, m.outcome == MATCH_HIT && m.bindings->len == 2);
+	b = m.bindings->at;
+	CHECK(0,
+	      str_eq(b[0].name, "eth") && !b[0].key && b[0].word == FACT_NAME);
+	CHECK(0, str_eq(b[1].name, "mac") && b[1].key &&
+			 b[1].word == FACT_VALUE &&
+			 str_eq(b[1].cls, "network") &&
+			 str_eq(b[1].property, "serial"));
 	match_clear(&m);
 }
 
-/* One disk too few, with slots that make every disk different. */
 static void
-check_shortage(void)
+add_serial(void *ctx, const struct bindings *b)
 {
-	AUTO_CLEAR(buf) text = { 0 };
+	struct buf *out = ctx;
+
+	buf_printf(out, "%s=%s ", bindings_get(b, "eth"),
+		   bindings_get(b, "serial"));
+}
+
+static void
+check_each(void)
+{
+	static const char text[] = "[('network', '$eth', 'serial', '$serial')]";
+	AUTO_CLEAR(buf) seen = { 0 };
 	AUTO(patterns) p = NULL;
 	AUTO(facts) f = facts_new();
 	struct err e = { 0 };
-	struct match m;
-	size_t i;
 
-	buf_str(&text, "[");
-	for (i = 0; i < 17; i++) {
-		char name[16];
-
-		snprintf(name, sizeof(name), "sd%zu", i);
-		if (i < 16) {
-			facts_add(f, "disk", name, "size", "8");
-			facts_addf(f, "disk", name, "slot", "%zu", i);
-		}
-		buf_printf(&text,
-			   "('disk', '$d%zu', 'size', '8'), "
-			   "('disk', '$d%zu', 'slot', '$s%zu'), ",
-			   i, i, i);
-	}
-	buf_str(&text, "]");
-	CHECK(0, patterns_parse(&p, "t", text.at, text.len, &e) == 0);
-	match_run(p, f, 0, &m);
-	CHECK(0, m.outcome == MATCH_MISS && m.steps < 100);
-	match_clear(&m);
+	CHECK(0, patterns_parse(&p, "t", text, strlen(text), &e) == 0);
+	CHECK(0, match_each(p, f, add_serial, &seen) == 0);
+	facts_add(f, "network", "eth1", "serial", "b");
+	facts_add(f, "network", "eth0", "serial", "a");
+	facts_add(f, "network", "eth0", "link", "yes");
+	CHECK(0, match_each(p, f, add_serial, &seen) == 2);
+	CHECK(0, str_eq(buf_text(&seen), "eth1=b eth0=a "));
 }
 
 int
-main(int argc, char **argv)
+main(void)
 {
-	const struct literal_opts opts = { .path = "match_cases.txt" };
-	AUTO_FREE char *text = NULL;
-	struct value *cases = NULL;
-	struct err e = { 0 };
-	size_t i, len = 0;
-
-	CHECK(0, argc == 2 &&
-			 file_read(argv[1], 1 << 22, &text, &len, &e) == 0 &&
-			 literal_parse(&cases, text, len, &opts, &e) == 0);
-	for (i = 0; cases && i < cases->list.len; i++)
-		check_case(i, cases->list.at[i]);
-	value_free(cases);
-	check_symmetry(8);
-	check_symmetry(16);
-	check_symmetry(24);
-	check_shortage();
+	check_disks();
+	check_budget();
+	check_reasons();
+	check_origin();
+	check_each();
 	return test_end();
 }
