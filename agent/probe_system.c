@@ -145,7 +145,7 @@ add_fake_ipmi(const char *root, struct facts *out)
 	AUTO_FREE char *words_said = sys_line(root, "/proc/cmdline");
 	char *rest = words_said, *word;
 
-	while ((word = strtok_r(rest, " ", &rest)))
+	while ((word = strsep(&rest, " ")))
 		if (str_eq(word, "FAKEIPMI"))
 			facts_add(out, "system", "ipmi-fake", "channel", "0");
 }
