@@ -52,6 +52,11 @@ echo @FACTS
 echo @NOTES $?
 echo @TREE
 /bin/capture
+echo @MOVED
+for n in /sys/class/net/e*; do
+	[ $(cat $n/address) != %s ] || ip link set ${n##*/} address %s
+done
+/bin/edeploy-agent detect
 echo @END
 poweroff -f
 """
@@ -64,6 +69,7 @@ SMBIOS = [
     "serial=BRD-7",
     "type=17,manufacturer=Chips,serial=MEM-1,part=P-4",
 ]
+FIRST_MAC, OTHER_MAC = "52:54:00:aa:00:01", "02:00:00:00:00:99"
 UUID = "7e5f1a90-2f7b-4d0e-9f0a-0123456789ab"
 
 # name: machine, devices (a device with "drive" gets a disk of its own), the
@@ -175,7 +181,7 @@ def make_initrd(place, release, agent, wanted, out):
             os.makedirs(os.path.dirname(f"{d}/{f}"), exist_ok=True)
             shutil.copy(f"{place}/k/{f}", f"{d}/{f}")
         with open(f"{d}/init", "w") as f:
-            f.write(INIT % (" ".join(MODULES), wanted))
+            f.write(INIT % (" ".join(MODULES), wanted, FIRST_MAC, OTHER_MAC))
         os.chmod(f"{d}/init", 0o755)
         names = sh("find", ".", cwd=d)
         cpio = subprocess.run(["/bin/busybox", "cpio", "-o", "-H", "newc"], cwd=d,
@@ -287,6 +293,16 @@ def cards(facts):
                   f"{mac} is on {bus}", said)
 
 
+def moved(facts):
+    """An address that was changed does not change who the machine is."""
+    name = [f[1] for f in facts if f[2] == "serial" and f[3] == OTHER_MAC]
+    check(len(name) == 1, f"serial is the changed address {OTHER_MAC}", name)
+    for f in name[:1]:
+        said = fact(facts, "network", f, "permanent-serial")
+        check(said == [FIRST_MAC], f"permanent-serial is still {FIRST_MAC}",
+              said)
+
+
 def one(which, place, release, agent, capture):
     machine, wanted, devices = MACHINES[which]
     with tempfile.TemporaryDirectory() as work:
@@ -301,9 +317,10 @@ def one(which, place, release, agent, capture):
     firmware(which, facts)
     if which == "q35":
         cards(facts)
+        moved(json.loads(section(text, "@MOVED\n", "@END")))
     if capture:
         with open(f"{capture}/{which}.tree", "w") as f:
-            f.write(section(text, "@TREE\n", "@END"))
+            f.write(section(text, "@TREE\n", "@MOVED"))
 
 
 def main():
