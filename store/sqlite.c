@@ -30,7 +30,7 @@ static const char schema[] =
 	"CREATE TABLE entries ("
 	" id INTEGER PRIMARY KEY AUTOINCREMENT, profile TEXT NOT NULL,"
 	" position INTEGER NOT NULL, gen INTEGER NOT NULL,"
-	" fields TEXT NOT NULL, used INTEGER NOT NULL,"
+	" fields TEXT NOT NULL, origin TEXT NOT NULL, used INTEGER NOT NULL,"
 	" machine INTEGER UNIQUE REFERENCES machines (id),"
 	" gone INTEGER NOT NULL) STRICT;"
 	"CREATE INDEX entries_of ON entries (profile, position);"
@@ -53,7 +53,9 @@ static const char schema[] =
 	"id, condition, reason, product, facts, peer, first_seen_ms,"          \
 	" last_seen_ms, reinstall, profile, entry, vars, run"
 #define ENTRY_COLUMNS                                                          \
-	"id, profile, position, gen, fields, used, coalesce(machine, 0), gone"
+	"id, profile, position, gen, fields, origin, used, coalesce(machine, " \
+	"0),"                                                                  \
+	" gone"
 #define RUN_COLUMNS                                                            \
 	"id, token, machine, started_ms, heard_ms, ended_ms, outcome,"         \
 	" old_agent, local, facts_hash, profile, answer, reason, phase,"       \
@@ -86,10 +88,10 @@ static const char *const sql[S_COUNT] = {
 	[S_IDENTITIES] = "SELECT kind, value FROM identities WHERE machine = ?"
 			 " ORDER BY kind, value",
 	[S_ENTRY_ADD] = "INSERT INTO entries (profile, position, gen, fields,"
-			" used, machine, gone)"
-			" VALUES (?,?,?,?,?,nullif(?, 0),?)",
+			" origin, used, machine, gone)"
+			" VALUES (?,?,?,?,?,?,nullif(?, 0),?)",
 	[S_ENTRY_PUT] = "UPDATE entries SET profile = ?, position = ?,"
-			" gen = ?, fields = ?, used = ?,"
+			" gen = ?, fields = ?, origin = ?, used = ?,"
 			" machine = nullif(?, 0), gone = ? WHERE id = ?",
 	[S_ENTRY_GET] = "SELECT " ENTRY_COLUMNS " FROM entries WHERE id = ?",
 	[S_ENTRIES] = "SELECT " ENTRY_COLUMNS " FROM entries"

@@ -6,14 +6,15 @@ store_entry_clear(struct store_entry *t)
 {
 	free(t->profile);
 	free(t->fields);
+	free(t->origin);
 	*t = (struct store_entry){ 0 };
 }
 
 static void
 bind_entry(sqlite3_stmt *q, const struct store_entry *t)
 {
-	store_bind(q, "tiitbib", t->profile, t->position, t->gen, t->fields,
-		   (int)t->used, t->machine, (int)t->gone);
+	store_bind(q, "tiittbib", t->profile, t->position, t->gen, t->fields,
+		   t->origin, (int)t->used, t->machine, (int)t->gone);
 }
 
 int
@@ -38,7 +39,7 @@ store_entry_put(struct store *s, const struct store_entry *t, struct err *e)
 	if (!q)
 		return -1;
 	bind_entry(q, t);
-	sqlite3_bind_int64(q, 8, t->id);
+	sqlite3_bind_int64(q, 9, t->id);
 	return store_do(s, q, e);
 }
 
@@ -51,9 +52,10 @@ read_entry(sqlite3_stmt *q, struct store_entry *t)
 		.position = sqlite3_column_int64(q, 2),
 		.gen = sqlite3_column_int64(q, 3),
 		.fields = store_text(q, 4),
-		.used = sqlite3_column_int(q, 5) != 0,
-		.machine = sqlite3_column_int64(q, 6),
-		.gone = sqlite3_column_int(q, 7) != 0,
+		.origin = store_text(q, 5),
+		.used = sqlite3_column_int(q, 6) != 0,
+		.machine = sqlite3_column_int64(q, 7),
+		.gone = sqlite3_column_int(q, 8) != 0,
 	};
 }
 

@@ -106,6 +106,7 @@ struct store_entry {
 	int64_t position; /* order in the file */
 	int64_t gen;      /* raised at each change by the server */
 	char *fields;     /* JSON object (value_json) */
+	char *origin; /* as it stood in the file before the server changed it */
 	bool used;
 	int64_t machine; /* owner; 0: none known */
 	bool gone;       /* no longer in the file, nobody's */

@@ -1,0 +1,90 @@
+#ifndef SITE_CORE_H
+#define SITE_CORE_H
+
+/* The inside of site.h: what its files share. */
+#include <pthread.h>
+
+#include "cmdb/entry.h"
+#include "cmdb/identity.h"
+#include "site/site.h"
+#include "site/snapshot.h"
+#include "specs/match.h"
+#include "store/store.h"
+
+#define SILENT_MS (10 * 60 * 1000) /* an open run not heard of for so long */
+
+/* Work for the writer thread: runs inside the transaction of a group, with a
+ * mark of its own, so that one failure undoes only itself. */
+struct job {
+	int (*work)(struct site *s, void *ctx, struct err *e);
+	void *ctx;
+	struct err *e;
+	int result;
+	bool done;
+	struct job *next;
+};
+
+struct site {
+	const struct conf *conf;
+	struct store *writer; /* the writer thread's handle */
+	struct store *reader; /* under reader_lock */
+	pthread_mutex_t reader_lock;
+
+	pthread_rwlock_t snapshot_lock;
+	struct snapshot *snapshot;
+	pthread_mutex_t refresh_lock; /* one refresh at a time */
+
+	pthread_t thread;
+	bool started;
+	pthread_mutex_t jobs_lock;
+	pthread_cond_t jobs_come, jobs_done;
+	struct job *first, *last;
+	bool stopping;
+
+	/* of the writer thread */
+	char **dirty; /* profiles whose .cmdb is to be written */
+	size_t dirty_len;
+	int64_t own_number; /* of the last event of the server's own */
+
+	/* news for site_feed */
+	pthread_mutex_t news_lock;
+	pthread_cond_t news_come;
+	uint64_t news;
+	bool no_more_news;
+};
+
+/* Have `work` done by the writer, durably; its result. */
+int site_write(struct site *s, int (*work)(struct site *, void *, struct err *),
+	       void *ctx, struct err *e);
+
+/* The snapshot, refreshed when the files changed and have been quiet for half
+ * a second; held for reading until site_let_go. */
+const struct snapshot *site_look(struct site *s);
+void site_let_go(struct site *s);
+
+/* Who a machine says it is. */
+void identify(const struct facts *f, struct identity *id);
+/* Is this variable an identity fact's word (a MAC, a serial, a UUID)? */
+bool is_identity(const struct binding *b);
+
+/* ---- on the writer thread ---- */
+
+/* An event of the server's own about a machine. */
+int note_event(struct site *s, int64_t machine, const char *kind,
+	       const char *text, struct err *e);
+
+/* The store's entries made equal to the profile's file. */
+int entries_sync(struct site *s, const struct profile *p, struct err *e);
+
+/* Write this profile's file back after the commit. */
+void entries_dirty(struct site *s, const char *profile);
+void entries_write_back(struct site *s);
+
+/* Give the entry back: free for the next. */
+int entry_release(struct site *s, int64_t entry, struct err *e);
+
+/* ---- texts ---- */
+
+char *machine_name(int64_t id); /* m12, owned */
+
+#endif

@@ -1,0 +1,259 @@
+/* Reading a site. Each file is judged alone: one that is wrong makes the
+ * machines that need it wait, and no others. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "lib/clock.h"
+#include "lib/file.h"
+#include "site/snapshot.h"
+
+static void
+note(struct snapshot *s, const char *file, unsigned line, bool warning,
+     const char *message)
+{
+	s->problems = base_resize(s->problems, s->problems_len + 1,
+				  sizeof(*s->problems));
+	s->problems[s->problems_len++] =
+		(struct problem){ base_strdup(file), base_strdup(message), line,
+				  warning };
+}
+
+/* The line in "path:12:3: what", 0 when there is none. */
+static unsigned
+line_in(const char *message, const char *path)
+{
+	size_t n = strlen(path);
+
+	if (!str_starts(message, path) || message[n] != ':')
+		return 0;
+	return (unsigned)strtoul(message + n + 1, NULL, 10);
+}
+
+/* The file's text; NULL when it does not exist or cannot be read. */
+static char *
+read_file(struct snapshot *s, const char *path, size_t max, bool *exists,
+	  struct err *e)
+{
+	AUTO_FREE char *text = NULL;
+
+	*exists = file_exists(path) || errno != ENOENT;
+	if (!*exists)
+		return NULL;
+	if (file_read(path, max, &text, NULL, e) < 0) {
+		note(s, path, 0, false, e->text);
+		return NULL;
+	}
+	return STEAL(text);
+}
+
+static void
+set_problem(struct snapshot *s, struct profile *p, const char *path,
+	    const char *message)
+{
+	note(s, path, line_in(message, path), false, message);
+	if (!p->problem)
+		p->problem = base_strdup(message);
+}
+
+/* Compile; on failure the old text stays in force if there is one. */
+static void
+read_specs(struct snapshot *s, struct profile *p, const char *dir,
+	   const struct profile *old)
+{
+	AUTO_FREE char *path = base_printf("%s/%s.specs", dir, p->name);
+	struct err e = { 0 };
+	const char *warning;
+	unsigned line;
+	bool exists;
+	size_t i;
+
+	p->specs_text = read_file(s, path, PATTERNS_MAX_BYTES, &exists, &e);
+	if (!exists)
+		return;
+	if (p->specs_text && patterns_parse(&p->patterns, path, p->specs_text,
+					    strlen(p->specs_text), &e) == 0) {
+		for (i = 0; (warning = patterns_warning(p->patterns, i, &line));
+		     i++)
+			note(s, path, line, true, warning);
+		return;
+	}
+	free(p->specs_text);
+	p->specs_text = NULL;
+	if (!old || !old->specs_text ||
+	    patterns_parse(&p->patterns, path, old->specs_text,
+			   strlen(old->specs_text), &(struct err){ 0 }) < 0) {
+		set_problem(s, p, path, e.text);
+		return;
+	}
+	p->specs_text = base_strdup(old->specs_text);
+	note(s, path, line_in(e.text, path), false, e.text);
+}
+
+static void
+read_configure(struct snapshot *s, struct profile *p, const char *dir)
+{
+	AUTO_FREE char *path = base_printf("%s/%s.configure", dir, p->name);
+	AUTO_FREE char *missing = NULL;
+	struct err e = { 0 };
+	bool exists;
+
+	p->configure = read_file(s, path, CONFIGURE_MAX_BYTES, &exists, &e);
+	if (p->configure)
+		return;
+	missing = base_printf("%s: missing; a profile needs its script", path);
+	set_problem(s, p, path, exists ? e.text : missing);
+}
+
+static void
+read_cmdb(struct snapshot *s, struct profile *p, const char *dir,
+	  const struct profile *old)
+{
+	AUTO_FREE char *path = base_printf("%s/%s.cmdb", dir, p->name);
+	AUTO(cmdb) c = NULL;
+	struct err e = { 0 };
+	bool exists;
+
+	p->cmdb_text = read_file(s, path, CMDB_MAX_BYTES, &exists, &e);
+	if (!exists && (!old || !old->cmdb_text))
+		return;
+	if (!exists)
+		err_set(&e, ERR_INPUT,
+			"%s: vanished; put it back, or write [] for none",
+			path);
+	if (p->cmdb_text &&
+	    cmdb_parse(&c, path, p->cmdb_text, strlen(p->cmdb_text), &e) == 0)
+		return;
+	free(p->cmdb_text);
+	p->cmdb_text = NULL;
+	if (old && old->cmdb_text) {
+		p->cmdb_text = base_strdup(old->cmdb_text);
+		note(s, path, line_in(e.text, path), false, e.text);
+	} else {
+		set_problem(s, p, path, e.text);
+	}
+}
+
+static void
+read_state(struct snapshot *s, const char *dir, const struct snapshot *old)
+{
+	AUTO_FREE char *path = base_printf("%s/state", dir);
+	struct err e = { 0 };
+	bool exists;
+
+	s->state_text = read_file(s, path, STATE_MAX_BYTES, &exists, &e);
+	if (s->state_text && state_parse(&s->state, path, s->state_text,
+					 strlen(s->state_text), &e) == 0)
+		return;
+	if (!exists)
+		err_set(&e, ERR_INPUT,
+			"%s: missing; write [('PROFILE', '*')] into it", path);
+	if (!exists || s->state_text)
+		note(s, path, line_in(e.text, path), false, e.text);
+	free(s->state_text);
+	s->state_text = NULL;
+	s->state_problem = base_strdup(e.text);
+	if (!old || !old->state_text)
+		return;
+	s->state_text = base_strdup(old->state_text);
+	state_parse(&s->state, path, s->state_text, strlen(s->state_text), &e);
+}
+
+struct snapshot *
+snapshot_read(const char *dir, const struct snapshot *old)
+{
+	struct snapshot *s = base_alloc(sizeof(*s));
+	int64_t age;
+	size_t i;
+
+	s->signature = snapshot_signature(dir, &age);
+	read_state(s, dir, old);
+	s->len = s->state ? state_len(s->state) : 0;
+	s->profiles = base_array(s->len, sizeof(*s->profiles));
+	for (i = 0; i < s->len; i++) {
+		struct profile *p = &s->profiles[i];
+		const struct profile *before;
+
+		p->name = base_strdup(state_at(s->state, i)->profile);
+		before = old ? snapshot_profile(old, p->name) : NULL;
+		read_specs(s, p, dir, before);
+		if (!p->patterns && !p->problem)
+			continue;
+		read_configure(s, p, dir);
+		read_cmdb(s, p, dir, before);
+	}
+	return s;
+}
+
+char *
+snapshot_signature(const char *dir, int64_t *age_ms)
+{
+	AUTO_CLEAR(buf) text = { 0 };
+	char **names = dir_names(dir);
+	int64_t youngest = 0;
+	size_t i;
+
+	for (i = 0; names && names[i]; i++) {
+		AUTO_FREE char *path = base_printf("%s/%s", dir, names[i]);
+		struct stat st;
+		int64_t ms;
+
+		if (!str_eq(names[i], "state") &&
+		    !str_ends(names[i], ".specs") &&
+		    !str_ends(names[i], ".configure") &&
+		    !str_ends(names[i], ".cmdb"))
+			continue;
+		if (stat(path, &st) < 0)
+			continue;
+		ms = (int64_t)st.st_ctim.tv_sec * 1000 +
+		     st.st_ctim.tv_nsec / 1000000;
+		if (ms > youngest)
+			youngest = ms;
+		buf_printf(&text, "%s %ju %jd %jd.%09ld\n", names[i],
+			   (uintmax_t)st.st_ino, (intmax_t)st.st_size,
+			   (intmax_t)st.st_ctim.tv_sec, st.st_ctim.tv_nsec);
+	}
+	names_free(names);
+	*age_ms = clock_wall_ms() - youngest;
+	return buf_take(&text);
+}
+
+const struct profile *
+snapshot_profile(const struct snapshot *s, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < s->len; i++)
+		if (str_eq(s->profiles[i].name, name))
+			return &s->profiles[i];
+	return NULL;
+}
+
+void
+snapshot_free(struct snapshot *s)
+{
+	size_t i;
+
+	if (!s)
+		return;
+	for (i = 0; i < s->len; i++) {
+		free(s->profiles[i].name);
+		patterns_free(s->profiles[i].patterns);
+		free(s->profiles[i].specs_text);
+		free(s->profiles[i].configure);
+		free(s->profiles[i].cmdb_text);
+		free(s->profiles[i].problem);
+	}
+	for (i = 0; i < s->problems_len; i++) {
+		free(s->problems[i].file);
+		free(s->problems[i].message);
+	}
+	free(s->problems);
+	free(s->profiles);
+	state_free(s->state);
+	free(s->state_text);
+	free(s->state_problem);
+	free(s->signature);
+	free(s);
+}
