@@ -15,7 +15,8 @@ DEADLINE_S = {"unit": 120, "house": 120, "wire": 300, "e2e": 1500, "long": 7200}
 
 
 def declared(build):
-    """[(name, suite, argv, env)] of the tests in meson's build directory."""
+    """[(name, suite, argv, env)] of the tests in meson's build directory,
+    whose relative paths are below that directory."""
     text = subprocess.run(["meson", "introspect", "--tests", build],
                           check=True, capture_output=True, text=True).stdout
     for t in json.loads(text):
@@ -31,10 +32,10 @@ def scripts(build, long):
             yield name, kind, [sys.executable, path, build], {}
 
 
-def run(argv, env, deadline):
+def run(argv, env, deadline, cwd):
     """(output, exit code or None when it hung)."""
     try:
-        p = subprocess.run(argv, cwd=TOP, env={**os.environ, **env},
+        p = subprocess.run(argv, cwd=cwd, env={**os.environ, **env},
                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                            stderr=subprocess.STDOUT, timeout=deadline)
         return p.stdout.decode(errors="replace"), p.returncode
@@ -71,7 +72,7 @@ def main():
         if args and not any(a in name for a in args):
             continue
         began = time.monotonic()
-        text, code = run(argv, env, DEADLINE_S.get(suite, 120))
+        text, code = run(argv, env, DEADLINE_S.get(suite, 120), build)
         sums = count(text, code)
         total = [a + b for a, b in zip(total, sums)]
         print("%-6s %-28s %5d passed, %d failed%s  %.1f s" % (

@@ -97,7 +97,7 @@ check_entries(struct store *s)
 		struct store_entry t = { .profile = base_strdup("vm"),
 					 .position = i,
 					 .fields = base_strdup("{}"),
-			.origin = base_strdup("{}") };
+					 .origin = base_strdup("{}") };
 
 		CHECK((size_t)i, store_entry_add(s, &t, &e) == 0);
 		t.machine = 1;
