@@ -16,7 +16,8 @@
 
 enum token_kind { TOKEN_END, TOKEN_NAME, TOKEN_TEXT, TOKEN_SIGN };
 
-/* A name or a text's inside, escapes as written; a sign is one byte. */
+/* A name or a text's inside, escapes as written; a sign is one byte,
+ * or a run of dots. */
 struct token {
 	enum token_kind kind;
 	const char *at;
@@ -135,7 +136,10 @@ next_token(struct reader *r)
 			r->at++;
 		t.len = (size_t)(r->at - t.at);
 	} else {
+		/* ".." joins texts, "." names a member */
 		t = (struct token){ TOKEN_SIGN, r->at++, 1 };
+		while (*t.at == '.' && r->at < r->end && *r->at == '.')
+			r->at++, t.len++;
 	}
 	return t;
 }
@@ -143,7 +147,7 @@ next_token(struct reader *r)
 static int
 is_sign(const struct token *t, char c)
 {
-	return t->kind == TOKEN_SIGN && *t->at == c;
+	return t->kind == TOKEN_SIGN && t->len == 1 && *t->at == c;
 }
 
 /* ---- names of var ---- */
