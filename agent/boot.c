@@ -51,20 +51,22 @@ unbind(const char *root)
 	}
 }
 
-/* A program of the tree, by the first of these names that it has. */
-static const char *
-has_program(const char *root, const char *const names[2])
+/* Where the tree has a program, by the first of these names; owned, NULL when
+ * it has none. A whole path, since PATH is searched with the initrd's. */
+static char *
+find_program(const char *root, const char *const names[2])
 {
-	static const char *const dirs[] = { "usr/sbin", "usr/bin", "sbin" };
+	static const char *const dirs[] = { "/usr/sbin", "/usr/bin", "/sbin" };
 	size_t i, k;
 
 	for (k = 0; k < 2; k++)
 		for (i = 0; i < ARRAY_LEN(dirs); i++) {
-			AUTO_FREE char *path = base_printf("%s/%s/%s", root,
-							   dirs[i], names[k]);
+			AUTO_FREE char *path =
+				base_printf("%s/%s", dirs[i], names[k]);
+			AUTO_FREE char *there = base_printf("%s%s", root, path);
 
-			if (access(path, X_OK) == 0)
-				return names[k];
+			if (access(there, X_OK) == 0)
+				return STEAL(path);
 		}
 	return NULL;
 }
@@ -155,7 +157,7 @@ write_cfg(const struct boot_opts *o, const char *dir, struct boot_entry *b,
 	static const char *const names[2] = { "grub-mkconfig",
 					      "grub2-mkconfig" };
 	const char *root = o->layout->root;
-	const char *mkconfig = has_program(root, names);
+	AUTO_FREE char *mkconfig = find_program(root, names);
 	AUTO_FREE char *inside = base_printf("/boot/%s/grub.cfg", dir);
 	AUTO_FREE char *cfg = base_printf("%s%s", root, inside);
 	AUTO_FREE char *parent = base_printf("%s/boot/%s", root, dir);
@@ -202,7 +204,7 @@ static int
 install_bound(const struct boot_opts *o, struct err *e)
 {
 	static const char *const names[2] = { "grub-install", "grub2-install" };
-	const char *grub = has_program(o->layout->root, names);
+	AUTO_FREE char *grub = find_program(o->layout->root, names);
 	struct boot_entry b = { 0 };
 	int bad;
 
@@ -213,8 +215,8 @@ install_bound(const struct boot_opts *o, struct err *e)
 	if (boot_find_kernel(o->layout->root, NULL, &b, e) < 0)
 		return -1;
 	bad = link_uuids(o->layout, e) < 0 ||
-	      write_cfg(o, str_starts(grub, "grub2") ? "grub2" : "grub", &b,
-			e) < 0 ||
+	      write_cfg(o, strstr(grub, "/grub2-") ? "grub2" : "grub", &b, e) <
+		      0 ||
 	      check_cfg(o, e) < 0;
 	boot_entry_clear(&b);
 	if (bad)

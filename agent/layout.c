@@ -1,10 +1,8 @@
-#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/mount.h>
 
-#include "lib/buf.h"
 #include "lib/file.h"
-#include "lib/proc.h"
 
 #include "agent/layout.h"
 
@@ -95,24 +93,50 @@ for_each_below(const char *top, each_mount *each, void *ctx, struct err *e)
 	return 0;
 }
 
-/* From the output of blkid: ` UUID="..."`, not PARTUUID or UUID_SUB. */
+/* Where a superblock has its magic and its UUID. Mounts that a script's own
+ * commands made are file systems that the kernel knows; these are those that
+ * a root or /boot stands on. */
+static const struct {
+	const char *magic;
+	size_t len;
+	off_t magic_at, uuid_at;
+} superblocks[] = {
+	{ "\x53\xef", 2, 1024 + 56, 1024 + 104 }, /* ext2, 3, 4 */
+	{ "XFSB", 4, 0, 32 },
+	{ "_BHRfS_M", 8, 65536 + 64, 65536 + 32 }, /* btrfs */
+	{ "SWAPSPACE2", 10, 4086, 1024 + 12 },
+};
+
+static char *
+print_uuid(const unsigned char u[16])
+{
+	return base_printf("%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-"
+			   "%02x%02x%02x%02x%02x%02x",
+			   u[0], u[1], u[2], u[3], u[4], u[5], u[6], u[7], u[8],
+			   u[9], u[10], u[11], u[12], u[13], u[14], u[15]);
+}
+
 char *
 layout_uuid_of(const char *node)
 {
-	const char *const argv[] = { "blkid", node, NULL };
-	struct proc p = { 0 };
-	struct err ignored;
-	char *uuid = NULL;
-	const char *at;
+	AUTO_CLOSE int fd = open(node, O_RDONLY | O_CLOEXEC);
+	static const unsigned char none[16];
+	unsigned char uuid[16];
+	char magic[16];
+	size_t i;
 
-	if (proc_run(argv, &(struct proc_opts){ .deadline_ms = 20000 }, &p,
-		     &ignored) == 0 &&
-	    p.status == 0 && (at = strstr(buf_text(&p.out), " UUID=\""))) {
-		at += strlen(" UUID=\"");
-		uuid = base_strndup(at, strcspn(at, "\"\n"));
+	for (i = 0; fd >= 0 && i < ARRAY_LEN(superblocks); i++) {
+		size_t len = superblocks[i].len;
+
+		if (pread(fd, magic, len, superblocks[i].magic_at) !=
+			    (ssize_t)len ||
+		    memcmp(magic, superblocks[i].magic, len) != 0)
+			continue;
+		if (pread(fd, uuid, 16, superblocks[i].uuid_at) == 16 &&
+		    memcmp(uuid, none, 16) != 0)
+			return print_uuid(uuid);
 	}
-	proc_clear(&p);
-	return uuid;
+	return NULL;
 }
 
 static struct layout_mount *
