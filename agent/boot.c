@@ -114,8 +114,6 @@ extend_defaults(const struct boot_opts *o, struct err *e)
 	AUTO_CLEAR(buf) text = { 0 };
 	AUTO_CLEAR(buf) quoted = { 0 };
 
-	if (!*o->args)
-		return 0;
 	if (!file_exists(path))
 		old = base_strdup("");
 	else if (file_read(path, DEFAULTS_MAX, &old, NULL, e) < 0)
@@ -124,7 +122,10 @@ extend_defaults(const struct boot_opts *o, struct err *e)
 	buf_str(&text, old);
 	if (text.len && !str_ends(buf_text(&text), "\n"))
 		buf_char(&text, '\n');
-	buf_str(&text, "# boot arguments that edeploy was given\n"
+	buf_str(&text, "# by edeploy: text works also on a machine without a "
+		       "screen, where gfxterm hangs,\n# and the boot arguments "
+		       "that it was given\n"
+		       "GRUB_TERMINAL=\"${GRUB_TERMINAL:-console}\"\n"
 		       "GRUB_CMDLINE_LINUX_DEFAULT="
 		       "\"$GRUB_CMDLINE_LINUX_DEFAULT \"");
 	text_shell_quote(buf_text(&quoted), &text);
