@@ -597,9 +597,9 @@ def test_start(program):
 
     def write(text):
         open(conf, "w").write(
-            f"[SERVER]\nCONFIGDIR={s.dir}\nLOGDIR={s.dir}\nSTOREDIR={s.dir}/st"
-            f"\nBOOTDIR={s.dir}\nLOCKFILE={s.dir}/l\nSOCKET={s.dir}/other\n"
-            + text)
+            f"[SERVER]\nCONFIGDIR={s.dir}\nSTOREDIR={s.dir}/st\n"
+            f"BOOTDIR={s.dir}\nLOCKFILE={s.dir}/l\nSOCKET={s.dir}/other\n"
+            + ("" if "LOGDIR" in text else f"LOGDIR={s.dir}\n") + text)
 
     for what, keys, args, code, needle in (
             ("a port in use", f"LISTEN=127.0.0.1:{s.port}\n", (), 1,
@@ -609,8 +609,9 @@ def test_start(program):
             ("FASTCGI", "FASTCGI=/x\n", (), 2, "FastCGI"),
             ("an unknown key", "NOPE=1\n", (), 2, "other.conf:8"),
             ("an unknown option", "", ("--nope",), 2, "usage:"),
+            ("a key given twice", "BOOTDIR=/x\n", (), 2, "BOOTDIR is there"),
             ("a LOGDIR that is a file", "LOGDIR=/dev/null\n", (), 1,
-             "LOGDIR")):
+             "/dev/null")):
         write(keys)
         got = refusal(program, "-c", conf, *args)
         check(f"{what}: exit {code}, told why",

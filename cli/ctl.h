@@ -1,0 +1,62 @@
+#ifndef CLI_CTL_H
+#define CLI_CTL_H
+
+#include <stdbool.h>
+
+#include "lib/err.h"
+#include "lib/value.h"
+#include "site/conf.h"
+
+/* What the subcommands of edeployctl share: options, asking edeployd, and
+ * printing for a person. */
+struct ctl {
+	const char *conf_path; /* -c FILE; /etc/edeploy.conf */
+	const char *site_dir;  /* --site DIR, or NULL */
+	const char *section;   /* --section NAME; NULL: the only one */
+	bool json;
+	char *words[4]; /* what is left, NULL-terminated */
+	int len;
+	struct confs *confs;
+};
+
+/* Read the options that stand anywhere behind the subcommand's name, with
+ * exactly `least` to `most` words left. -1: said on stderr. */
+int ctl_options(struct ctl *c, int argc, char **argv, int least, int most);
+void ctl_clear(struct ctl *c);
+
+/* The section asked for; ERR_INPUT when the configuration does not tell. */
+const struct conf *ctl_conf(struct ctl *c, struct err *e);
+
+/* Ask edeployd over its unix socket and read its JSON. An error status is
+ * ERR_REFUSED with its reason; no server ERR_PEER with what to do. `out` NULL:
+ * the body does not matter. */
+int ctl_ask(struct ctl *c, const char *method, const char *path,
+	    int deadline_ms, struct value **out, struct err *e);
+
+/* Print the error on stderr; CMD_FAILED. */
+int ctl_fail(const struct err *e);
+/* Print JSON on stdout; CMD_DONE. */
+int ctl_print_json(const struct value *v);
+
+/* A table: columns as wide as their widest cell, two blanks between, nothing
+ * behind the last; control bytes are shown as \xNN. */
+struct table {
+	char **cells;
+	size_t len, columns;
+};
+void table_add(struct table *t, const char *cell); /* NULL: "-" */
+void table_print(const struct table *t);
+void table_clear(struct table *t);
+
+/* "3 s", "12 min", "4 h", "3 d" since then. */
+void ago_text(int64_t wall_ms, char out[24]);
+
+int cmd_check(int argc, char **argv);
+int cmd_match(int argc, char **argv);
+int cmd_machines(int argc, char **argv);
+int cmd_show(int argc, char **argv);
+int cmd_watch(int argc, char **argv);
+int cmd_reinstall(int argc, char **argv);
+int cmd_release(int argc, char **argv);
+
+#endif

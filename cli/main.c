@@ -1,0 +1,62 @@
+/* edeployctl: for the person who runs the server. */
+#include <signal.h>
+
+#include "cli/ctl.h"
+#include "lib/base.h"
+#include "lib/cmd.h"
+
+#define SITE "[-c CONF | --site DIR] [--section NAME] [--json]"
+#define LIVE "[-c CONF] [--section NAME] [--json]"
+
+static const struct cmd commands[] = {
+	{ "check", SITE, "look for what is wrong in a site's files",
+	  "Reads the state file and every profile in it. Exit 0: good "
+	  "(warnings may be\nprinted), 1: a file is wrong.\n",
+	  cmd_check },
+	{ "match", "FACTS " SITE,
+	  "tell which profile fits a machine's facts, changing nothing",
+	  "FACTS is a file as `edeploy-agent detect` prints it, or - for "
+	  "standard input.\nUnits and CMDB entries are not counted. Exit "
+	  "0: one fits, 1: none, 2: usage.\n--json prints {\"profile\": "
+	  "..., \"vars\": {...}, \"tried\": [...]}.\n",
+	  cmd_match },
+	{ "machines", LIVE, "list the machines that edeployd knows", NULL,
+	  cmd_machines },
+	{ "show", "MACHINE " LIVE,
+	  "show one machine: why, variables, runs, events",
+	  "MACHINE is an id (m1), hostname, MAC, serial or system "
+	  "UUID.\n",
+	  cmd_show },
+	{ "watch", "[KIND] " LIVE, "print events as they come",
+	  "With KIND (done, say) it ends after the first event of that "
+	  "kind, or a failure.\nOn a terminal progress is a bar; --json "
+	  "prints one event a line.\n",
+	  cmd_watch },
+	{ "reinstall", "MACHINE " LIVE,
+	  "have an installed machine installed again, once",
+	  "Its next network boot installs it, over its own earlier "
+	  "installation.\n",
+	  cmd_reinstall },
+	{ "release", "MACHINE " LIVE,
+	  "give a machine's unit and CMDB entry back",
+	  "At its next run it is asked for anew. What is on its disks "
+	  "stays there.\n",
+	  cmd_release },
+};
+
+static const struct cmd_program program = {
+	.name = "edeployctl",
+	.purpose = "look at an eDeploy site and its machines",
+	.more = "check and match need no server. The others ask edeployd over "
+		"its unix socket\n(SOCKET in /etc/edeploy.conf). Exit codes: "
+		"0 done, 1 failed, 2 usage.\n",
+	.table = commands,
+	.len = ARRAY_LEN(commands),
+};
+
+int
+main(int argc, char **argv)
+{
+	signal(SIGPIPE, SIG_DFL);
+	return cmd_main(&program, argc, argv);
+}

@@ -1,0 +1,147 @@
+/* check and match: a site looked at without a server; no file is created. */
+#include <stdio.h>
+
+#include "cli/ctl.h"
+#include "lib/base.h"
+#include "lib/cmd.h"
+#include "lib/file.h"
+#include "site/site.h"
+
+static size_t
+print_problems(const struct value *list)
+{
+	size_t i, errors = 0;
+
+	for (i = 0; i < list->list.len; i++) {
+		const struct value *p = list->list.at[i];
+		const char *level = value_get_str(p, "level");
+		const char *message = value_get_str(p, "message");
+		const char *file = value_get_str(p, "file");
+
+		errors += str_eq(level, "error");
+		if (str_starts(message, file))
+			printf("%s: %s\n", level, message);
+		else
+			printf("%s: %s:%lld: %s\n", level, file,
+			       (long long)value_get_int(p, "line", 0), message);
+	}
+	return errors;
+}
+
+static size_t
+count_errors(const struct value *list)
+{
+	size_t i, errors = 0;
+
+	for (i = 0; i < list->list.len; i++)
+		errors += str_eq(value_get_str(list->list.at[i], "level"),
+				 "error");
+	return errors;
+}
+
+int
+cmd_check(int argc, char **argv)
+{
+	const struct conf *conf;
+	struct value *problems = NULL;
+	struct err e = { 0 };
+	struct ctl c;
+	size_t errors;
+
+	if (ctl_options(&c, argc, argv, 0, 0) < 0)
+		return CMD_USAGE;
+	conf = ctl_conf(&c, &e);
+	if (!conf || site_check(conf, &problems, &e) < 0) {
+		ctl_clear(&c);
+		return ctl_fail(&e);
+	}
+	errors = count_errors(problems);
+	if (c.json)
+		ctl_print_json(problems);
+	else if (print_problems(problems) == 0)
+		printf("%s: good\n", conf->configdir);
+	value_free(problems);
+	ctl_clear(&c);
+	return errors ? CMD_FAILED : CMD_DONE;
+}
+
+/* ---- match ---- */
+
+static int
+read_facts(const char *path, struct facts **out, struct err *e)
+{
+	AUTO_FREE char *text = NULL;
+	size_t len = 0;
+
+	if (str_eq(path, "-"))
+		path = "/dev/stdin";
+	if (file_read(path, FACTS_MAX_BYTES, &text, &len, e) < 0)
+		return -1;
+	if (facts_from_json(out, text, len, e) < 0)
+		return err_add(e, "%s", path);
+	return 0;
+}
+
+static void
+print_match(const struct site_dry_match *m)
+{
+	struct table t = { .columns = 2 };
+	size_t i;
+
+	for (i = 0; i < m->tried->list.len; i++) {
+		const struct value *row = m->tried->list.at[i];
+		const char *reason = value_get_str(row, "reason");
+
+		if (reason)
+			fprintf(stderr, "%s: %s\n",
+				value_get_str(row, "profile"), reason);
+	}
+	if (!m->profile) {
+		printf("no profile fits\n");
+		return;
+	}
+	printf("profile %s\n", m->profile);
+	for (i = 0; i < m->vars->dict.len; i++) {
+		table_add(&t, m->vars->dict.at[i].key);
+		table_add(&t, m->vars->dict.at[i].value->str.at);
+	}
+	table_print(&t);
+	table_clear(&t);
+}
+
+static void
+print_match_json(const struct site_dry_match *m)
+{
+	struct value *v = value_dict();
+
+	value_set_str(v, "profile", m->profile);
+	value_set(v, "vars", m->vars ? value_copy(m->vars) : value_none());
+	value_set(v, "tried", value_copy(m->tried));
+	ctl_print_json(v);
+	value_free(v);
+}
+
+int
+cmd_match(int argc, char **argv)
+{
+	const struct conf *conf;
+	struct site_dry_match m = { 0 };
+	AUTO(facts) facts = NULL;
+	struct err e = { 0 };
+	int code = CMD_USAGE;
+	struct ctl c;
+
+	if (ctl_options(&c, argc, argv, 1, 1) < 0)
+		return CMD_USAGE;
+	conf = ctl_conf(&c, &e);
+	if (!conf || read_facts(c.words[0], &facts, &e) < 0 ||
+	    site_dry_match(conf, facts, &m, &e) < 0) {
+		ctl_fail(&e);
+	} else {
+		(c.json ? print_match_json : print_match)(&m);
+		code = m.profile ? CMD_DONE : CMD_FAILED;
+	}
+	site_dry_match_clear(&m);
+	ctl_clear(&c);
+	return code;
+}
