@@ -172,7 +172,6 @@ take(struct searcher *s, uint32_t row, uint32_t f)
 	s->chosen[row] = f;
 	bit_drop(s->open, f);
 	s->looks += LOOKS_A_STEP;
-	s->out = s->out || s->looks / LOOKS_A_STEP >= s->limit;
 	return words;
 }
 
@@ -187,15 +186,22 @@ give_back(struct searcher *s, uint32_t row, unsigned words)
 	s->chosen[row] = NOTHING;
 }
 
+static bool
+is_out(struct searcher *s)
+{
+	s->out = s->out || s->looks / LOOKS_A_STEP >= s->limit;
+	return s->out;
+}
+
 /* A fact before f, which has failed here, stands for f. */
 static bool
 has_failed(struct searcher *s, uint32_t row, uint32_t f)
 {
 	for (uint32_t g = next_fit(s, row, 0); g < f;
 	     g = next_fit(s, row, g + 1)) {
-		s->looks += 4;
+		s->looks++;
 		if (symmetry_same(s->same, row, g, f, s->open, s->bound,
-				  s->held))
+				  s->held, &s->looks))
 			return true;
 	}
 	return false;
@@ -206,7 +212,7 @@ search_rows(struct searcher *s)
 {
 	uint32_t row;
 
-	if (s->out || !repair_matching(s))
+	if (is_out(s) || !repair_matching(s))
 		return false;
 	row = pick_row(s);
 	if (row == NOTHING)
@@ -215,14 +221,14 @@ search_rows(struct searcher *s)
 	     f = next_fit(s, row, f + 1)) {
 		unsigned words;
 
+		if (is_out(s))
+			return false;
 		if (has_failed(s, row, f))
 			continue;
 		words = take(s, row, f);
 		if (search_rows(s))
 			return true;
 		give_back(s, row, words);
-		if (s->out)
-			return false;
 	}
 	return false;
 }

@@ -176,11 +176,11 @@ next_open(const struct symmetry *s, size_t i, size_t end, const uint64_t *open)
 /* The open facts of a and of b are the same with the value blanked out. */
 static bool
 same_values(const struct symmetry *s, uint32_t a, uint32_t b,
-	    const uint64_t *open)
+	    const uint64_t *open, unsigned long *looks)
 {
 	size_t i = s->first[a], j = s->first[b];
 
-	for (;;) {
+	for (;; (*looks)++) {
 		i = next_open(s, i, s->first[a + 1], open);
 		j = next_open(s, j, s->first[b + 1], open);
 		if (i == s->first[a + 1] || j == s->first[b + 1])
@@ -192,7 +192,8 @@ same_values(const struct symmetry *s, uint32_t a, uint32_t b,
 
 bool
 symmetry_same(const struct symmetry *s, size_t row, uint32_t f, uint32_t g,
-	      const uint64_t *open, const uint32_t *bound, const uint32_t *held)
+	      const uint64_t *open, const uint32_t *bound, const uint32_t *held,
+	      unsigned long *looks)
 {
 	const struct pattern *p = &s->pb->patterns->at[row];
 	uint32_t a = NOTHING, b = NOTHING;
@@ -211,5 +212,5 @@ symmetry_same(const struct symmetry *s, size_t row, uint32_t f, uint32_t g,
 	if (a == NOTHING)
 		return order(s, f, NOTHING, g, NOTHING) == 0;
 	return !held[a] && !held[b] && order(s, f, a, g, b) == 0 &&
-	       same_values(s, a, b, open);
+	       same_values(s, a, b, open, looks);
 }

@@ -1,10 +1,12 @@
-/* Time of one match, on rows that have cost somebody a night: prints
- * outcome, steps and microseconds. match_bench [ROUNDS] */
+/* Time of one match, on rows that have cost somebody a night: prints outcome,
+ * steps and microseconds. match_bench CASES [ROUNDS], where CASES is
+ * tests/specs/cases.txt: its "backtracklong" is 55 patterns on 78 facts. */
 #include <stdio.h>
 #include <time.h>
 
 #include "lib/base.h"
 #include "lib/buf.h"
+#include "lib/file.h"
 #include "specs/match.h"
 
 static double
@@ -105,24 +107,72 @@ time_match(const char *name, const struct patterns *p, const struct facts *f,
 	       steps, spent / rounds);
 }
 
+static int
+time_texts(const char *name, struct buf *rows, struct facts *f, int rounds)
+{
+	AUTO(patterns) p = NULL;
+	struct err e = { 0 };
+
+	if (patterns_parse(&p, name, buf_text(rows), rows->len, &e) < 0) {
+		fprintf(stderr, "%s\n", e.text);
+		return 1;
+	}
+	time_match(name, p, f, rounds);
+	return 0;
+}
+
+/* One case of cases.txt: rows and facts as they stand there. */
+static int
+time_case(const char *path, const char *name, int rounds)
+{
+	AUTO_FREE char *text = NULL;
+	AUTO_FREE char *start = base_printf("\ncase %s\n", name);
+	AUTO_CLEAR(buf) rows = { 0 }, json = { 0 };
+	AUTO(facts) f = NULL;
+	struct err e = { 0 };
+	char *rest, *line;
+
+	if (file_read(path, 1024 * 1024, &text, NULL, &e) < 0 ||
+	    !(rest = strstr(text, start))) {
+		fprintf(stderr, "%s: no case %s %s\n", path, name, e.text);
+		return 1;
+	}
+	rest += strlen(start);
+	buf_char(&rows, '[');
+	buf_char(&json, '[');
+	while ((line = strsep(&rest, "\n")) && !str_starts(line, "want")) {
+		if (str_starts(line, "pattern "))
+			buf_printf(&rows, "%s,", line + 8);
+		if (str_starts(line, "fact "))
+			buf_printf(&json, "%s%s", json.len > 1 ? "," : "",
+				   line + 5);
+	}
+	buf_char(&rows, ']');
+	buf_char(&json, ']');
+	if (facts_from_json(&f, json.at, json.len, &e) < 0)
+		return 1;
+	return time_texts(name, &rows, f, rounds);
+}
+
 int
 main(int argc, char **argv)
 {
-	int rounds = argc > 1 ? atoi(argv[1]) : 20;
+	int rounds = argc > 2 ? atoi(argv[2]) : 100;
 
+	if (argc < 2) {
+		fprintf(stderr, "usage: match_bench CASES [ROUNDS]\n");
+		return 2;
+	}
+	if (time_case(argv[1], "backtracklong", rounds) ||
+	    time_case(argv[1], "bt-hp-specs-unsat", rounds))
+		return 1;
 	for (size_t i = 0; i < ARRAY_LEN(shapes); i++) {
 		AUTO_CLEAR(buf) text = { 0 };
-		AUTO(patterns) p = NULL;
 		AUTO(facts) f = facts_new();
-		struct err e = { 0 };
 
 		write_shape(&shapes[i], &text, f);
-		if (patterns_parse(&p, shapes[i].name, text.at, text.len, &e) <
-		    0) {
-			fprintf(stderr, "%s\n", e.text);
+		if (time_texts(shapes[i].name, &text, f, rounds))
 			return 1;
-		}
-		time_match(shapes[i].name, p, f, rounds);
 	}
 	return 0;
 }
