@@ -288,7 +288,9 @@ entry_release(struct site *s, int64_t id, struct err *e)
 		return -1;
 	if (!found)
 		return 0;
-	failed = json_parse(&v, t.fields, strlen(t.fields), e);
+	/* as it stood before it was claimed: the machine's own words, its MAC
+	 * above all, would keep it reserved */
+	failed = json_parse(&v, t.origin, strlen(t.origin), e);
 	if (failed == 0) {
 		value_unset(v, "used");
 		free(t.fields);
