@@ -418,7 +418,7 @@ static const struct {
 	{ "x(y.var.no, y:var('no'), my_var.no)", "", 0 },
 	{ "x(var[1], var[i], var['a' .. 'b'])", "", 0 },
 	{ "x('a' .. var.b .. var['c'] ..var.d)", "b c d", 0 },
-	{ "x(var..'a', var...b)", "", 0 },
+	{ "x(var..'a')", "", 0 },
 	{ "x(var[var.inner])", "inner", 0 },
 	{ "x(var\n.\nname)", "name", 0 },
 	{ "local s = 'it\\'s' x(var.yes)", "yes", 0 },
