@@ -128,11 +128,8 @@ open_site(struct server *sv, const struct conf *c, struct err *e)
 			"[%s] FASTCGI: this build does not serve FastCGI yet; "
 			"use LISTEN",
 			c->section);
-	if (c->hwdir)
-		log_line(LOG_WARNING,
-			 "[%s] HWDIR: this build keeps no .hw files; facts are "
-			 "in the store (edeployctl show)",
-			 c->section);
+	if (c->hwdir && check_writable("HWDIR", c->hwdir, e) < 0)
+		return err_add(e, "[%s]", c->section);
 	if (check_writable("LOGDIR", c->logdir, e) < 0)
 		return err_add(e, "[%s]", c->section);
 	if (site_open(&s, c, e) < 0)

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "server/handler.h"
+#include "server/hwfile.h"
 #include "server/multipart.h"
 #include "lib/file.h"
 #include "specs/facts.h"
@@ -153,6 +154,7 @@ take_facts(struct site *s, const struct facts *facts, const struct request *r,
 	AUTO_CLEAR(site_reply) answer = { 0 };
 	struct err e = { 0 };
 
+	hwfile_keep(site_conf(s), facts);
 	if (site_upload(s, &ask, &answer, &e) < 0)
 		reply_err(out, &e, 409);
 	else if (answer.outcome == SITE_NO_MATCH)

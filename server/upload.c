@@ -2,6 +2,7 @@
 #include "server/handler.h"
 #include "lib/hash.h"
 #include "lib/log.h"
+#include "server/hwfile.h"
 #include "specs/facts.h"
 
 #define WAIT_S 15 /* a waiting machine asks again after that */
@@ -74,6 +75,7 @@ upload_post(struct app *a, const struct request *r, const char *arg,
 		reply_err(out, &e, 400);
 		return;
 	}
+	hwfile_keep(site_conf(s), facts);
 	ask.facts = facts;
 	if (site_upload(s, &ask, &answer, &e) < 0)
 		reply_err(out, &e, 409);
