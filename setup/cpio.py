@@ -1,0 +1,80 @@
+"""A folder as a compressed newc archive that is equal, byte for byte, wherever
+and whenever it is made: sorted names, owner root, one time for all files."""
+import os
+import stat
+import subprocess
+
+from debs import ENV, Failed
+
+
+def epoch():
+    return int(os.environ.get("SOURCE_DATE_EPOCH") or 0)
+
+
+def header(number, mode, links, size, name):
+    fields = [number, mode, 0, 0, links, epoch(), size, 0, 0, 0, 0,
+              len(name) + 1, 0]
+    return (b"070701" + b"".join(b"%08X" % f for f in fields)
+            + name + b"\0")
+
+
+def pad(data):
+    return data + b"\0" * (-len(data) % 4)
+
+
+def members(folder):
+    """Paths below folder, sorted by name, parents first."""
+    found = []
+    for where, folders, files in os.walk(folder):
+        folders.sort()
+        found += [os.path.join(where, n) for n in folders + files]
+    return sorted(os.path.relpath(p, folder) for p in found)
+
+
+def content(path, st):
+    if stat.S_ISLNK(st.st_mode):
+        return os.readlink(path).encode()
+    if stat.S_ISREG(st.st_mode):
+        with open(path, "rb") as f:
+            return f.read()
+    return b""
+
+
+def mode_of(st):
+    """Not of the umask under which files were made."""
+    if stat.S_ISLNK(st.st_mode):
+        return stat.S_IFLNK | 0o777
+    if stat.S_ISDIR(st.st_mode):
+        return stat.S_IFDIR | (st.st_mode & 0o1000) | (
+            0o755 if st.st_mode & 0o055 else 0o700)
+    if st.st_mode & 0o044 == 0:
+        return stat.S_IFREG | (st.st_mode & 0o700)
+    return stat.S_IFREG | (0o755 if st.st_mode & 0o111 else 0o644)
+
+
+def archive(folder):
+    """Bytes of the archive."""
+    out = []
+    for number, name in enumerate(members(folder), 1):
+        path = os.path.join(folder, name)
+        st = os.lstat(path)
+        data = content(path, st)
+        links = 2 if stat.S_ISDIR(st.st_mode) else 1
+        out.append(pad(header(number, mode_of(st), links, len(data),
+                              name.encode())))
+        out.append(pad(data))
+    out.append(pad(header(0, 0, 1, 0, b"TRAILER!!!")))
+    return b"".join(out)
+
+
+def write(folder, path, level="-20"):
+    """Write the archive, compressed by zstd on one thread (several give
+    other bytes), whole or not at all."""
+    p = subprocess.run(["zstd", "-q", "-c", "--single-thread", "--ultra", level],
+                       input=archive(folder), stdout=subprocess.PIPE,
+                       stderr=subprocess.PIPE, env=ENV)
+    if p.returncode:
+        raise Failed(f"zstd: {p.stderr.decode().strip()}")
+    with open(path + ".new", "wb") as f:
+        f.write(p.stdout)
+    os.rename(path + ".new", path)
