@@ -166,6 +166,7 @@ install_tree(struct deploy *d, struct script_result *p, struct err *e)
 			       .machine = d->answer.machine,
 			       .post_rsync = POST_RSYNC,
 			       .modules = p->modules,
+			       .passwords = p->passwords,
 			       .facts = buf_text(&d->facts_json),
 			       .script = buf_text(&d->answer.script),
 			       .journal = journal_path(d->journal),

@@ -100,6 +100,37 @@ l_modules(lua_State *L)
 	return 0;
 }
 
+/* A user's name and a hash of crypt(5): neither may hold what parts fields or
+ * lines of /etc/shadow. */
+static bool
+fits_shadow(const char *text, size_t max)
+{
+	const char *at;
+
+	for (at = text; *at; at++)
+		if (*at <= ' ' || *at == ':' || *at == 0x7f)
+			return false;
+	return at > text && (size_t)(at - text) <= max;
+}
+
+/* password(user, hash): in the role's /etc/shadow, once its tree is there. */
+static int
+l_password(lua_State *L)
+{
+	struct script *s = script_of(L);
+	const char *user = luaL_checkstring(L, 1);
+	const char *hash = luaL_checkstring(L, 2);
+
+	luaL_argcheck(L, fits_shadow(user, 32), 1, "is no name of a user");
+	luaL_argcheck(L, fits_shadow(hash, 256) && *hash == '$', 2,
+		      "is no hash as \"openssl passwd -6\" prints it");
+	s->text.len = 0;
+	buf_printf(&s->text, "%s%s:%s\n", s->result->passwords, user, hash);
+	set_text(&s->result->passwords, buf_text(&s->text));
+	script_say(s, "password of %s", user);
+	return 0;
+}
+
 /* boot_local(): this machine is installed; it boots its own disk. */
 static int
 l_boot_local(lua_State *L)
@@ -154,10 +185,9 @@ l_print(lua_State *L)
 	return 0;
 }
 
-const luaL_Reg script_words_decide[] = { { "set_role", l_set_role },
-					 { "grub_options", l_grub_options },
-					 { "modules", l_modules },
-					 { "boot_local", l_boot_local },
-					 { "log", l_log },
-					 { "print", l_print },
-					 { NULL, NULL } };
+const luaL_Reg script_words_decide[] = {
+	{ "set_role", l_set_role },     { "grub_options", l_grub_options },
+	{ "modules", l_modules },       { "password", l_password },
+	{ "boot_local", l_boot_local }, { "log", l_log },
+	{ "print", l_print },           { NULL, NULL }
+};

@@ -272,6 +272,20 @@ write_modules(const struct own *o, struct err *e)
 }
 
 static int
+write_passwords(const struct own *o, struct err *e)
+{
+	AUTO_FREE char *old = NULL;
+	AUTO_FREE char *text = NULL;
+
+	if (!o->passwords || !*o->passwords)
+		return 0;
+	if (read_old(o, "/etc/shadow", &old, e) < 0)
+		return -1;
+	text = own_shadow(old, o->passwords, e);
+	return text ? replace(o, "/etc/shadow", text, 0600, e) : -1;
+}
+
+static int
 write_command(const struct own *o, struct err *e)
 {
 	AUTO_FREE char *there = below(o, "/usr/sbin/edeploy");
@@ -305,7 +319,8 @@ own_write(const struct own *o, struct err *e)
 	AUTO_FREE char *logs = below(o, "/var/log/edeploy");
 
 	if (write_fstab(o, e) < 0 || write_conf(o, e) < 0 ||
-	    write_modules(o, e) < 0 || write_command(o, e) < 0)
+	    write_modules(o, e) < 0 || write_passwords(o, e) < 0 ||
+	    write_command(o, e) < 0)
 		return -1;
 	if (dir_make(logs, 0700, e) < 0 || write_vars(o, e) < 0)
 		return -1;

@@ -13,6 +13,7 @@ struct own {
 	const char *role, *version, *profile, *machine;
 	const char *post_rsync; /* directory of the script's files */
 	const char *modules;    /* lines for /etc/modules, or NULL */
+	const char *passwords;  /* lines USER:HASH for /etc/shadow, or NULL */
 	const char *facts;      /* JSON */
 	const char *script;     /* as it was received */
 	const char *journal;    /* path of the log so far */
@@ -38,6 +39,10 @@ int own_write_log(const struct own *o, struct err *e);
  * places are kept as they are; a line for a place of ours is kept when
  * `operator_wrote` the text, else replaced. Owned. */
 char *own_fstab(const char *old, const struct layout *l, int operator_wrote);
+
+/* The text of /etc/shadow with the hashes of `sets` (lines USER:HASH) in it.
+ * Owned; NULL and ERR_INPUT when a user is not there. */
+char *own_shadow(const char *old, const char *sets, struct err *e);
 
 /* KEY=value lines: those of `old` with other keys, then these. Owned. */
 struct own_key {

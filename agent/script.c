@@ -323,6 +323,7 @@ prepare(struct script *s)
 	}
 	s->result->grub_options = base_strdup("");
 	s->result->modules = base_strdup("");
+	s->result->passwords = base_strdup("");
 }
 
 int
@@ -365,6 +366,7 @@ script_result_clear(struct script_result *r)
 	free(r->metadata_url);
 	free(r->grub_options);
 	free(r->modules);
+	free(r->passwords);
 	free(r->failure.command);
 	free(r->failure.tail);
 	free(r->failure.file);

@@ -63,6 +63,7 @@ struct script_result {
 	char *metadata_url;          /* var.metadata_url, or NULL */
 	char *grub_options;          /* "" when none */
 	char *modules;               /* lines for /etc/modules, "" when none */
+	char *passwords;             /* lines USER:HASH, "" when none */
 	struct script_mount *mounts; /* in the order of mounting */
 	size_t mounts_len;
 	struct script_failure failure;

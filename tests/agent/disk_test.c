@@ -365,6 +365,57 @@ test_unmounts(void)
 		   e.text);
 }
 
+/* ---- the example, as it is delivered ---- */
+
+static const struct {
+	const char *path, *want;
+} example_files[] = {
+	{ "/etc/hostname", "host3\n" },
+	{ "/etc/hosts", "127.0.0.1\tlocalhost\n192.168.122.3\thost3\n" },
+	{ "/etc/systemd/network/10-eth0.link",
+	  "[Match]\nMACAddress=52:54:00:aa:00:01\nType=ether\n\n[Link]\n"
+	  "Name=eth0\n" },
+	{ "/etc/network/interfaces",
+	  "auto lo\niface lo inet loopback\n\nauto eth0\n"
+	  "iface eth0 inet static\n\taddress 192.168.122.3\n"
+	  "\tnetmask 255.255.255.0\n\tgateway 192.168.122.1\n" },
+};
+
+static void
+test_example(void)
+{
+	AUTO_FREE char *script = NULL, *text = NULL;
+	struct script_result r;
+	struct err e = { 0 };
+	size_t i;
+
+	CHECK_SHOW(0, blank(&e) == 0, "%s", e.text);
+	CHECK_SHOW(0, file_read(EXAMPLE, 65536, &script, NULL, &e) == 0, "%s",
+		   e.text);
+	text = base_printf("var = {disk = d, eth = 'eth0', "
+			   "mac = '52:54:00:aa:00:01', hostname = 'host3', "
+			   "ip = '192.168.122.3', netmask = '255.255.255.0', "
+			   "gateway = '192.168.122.1', "
+			   "root_password = '$6$salt$hash'}\n%s",
+			   script ? script : "");
+	CHECK_SHOW(0, run_as("m1 test", text, &r, &e) == 0, "%s", e.text);
+	CHECK(0, str_eq(r.role, "mysql") && str_eq(r.disk, loop));
+	CHECK(0, str_eq(r.passwords, "root:$6$salt$hash\n"));
+	CHECK(0, r.mounts_len == 1);
+	for (i = 0; i < ARRAY_LEN(example_files); i++) {
+		AUTO_FREE char *path =
+			base_printf("%s%s", post, example_files[i].path);
+		AUTO_FREE char *got = NULL;
+
+		CHECK_SHOW(i,
+			   file_read(path, 4096, &got, NULL, &e) == 0 &&
+				   str_eq(got, example_files[i].want),
+			   "%s", got ? got : e.text);
+	}
+	script_result_clear(&r);
+	CHECK_SHOW(0, fs_umount(chroot_dir, &e) == 0, "%s", e.text);
+}
+
 int
 main(void)
 {
@@ -386,6 +437,7 @@ main(void)
 		test_refused();
 		test_layouts();
 		test_unmounts();
+		test_example();
 		detach();
 	}
 	CHECK(0, proc_ok(clean, NULL, &e) == 0);

@@ -7,6 +7,7 @@
 #include "lib/file.h"
 #include "lib/proc.h"
 
+#include "agent/own.h"
 #include "agent/script.h"
 #include "agent/script_lint.h"
 #include "tests/test.h"
@@ -204,6 +205,9 @@ static const struct {
 	{ "set_role('a', '1')", "string expected", 1, NULL, 0 },
 	{ "grub_options('a\\nb')", "one line", 1, NULL, 0 },
 	{ "modules('../x')", "no name of a module", 1, NULL, 0 },
+	{ "password('root', 'plain')", "is no hash", 1, NULL, 0 },
+	{ "password('root', '$6$a:b')", "is no hash", 1, NULL, 0 },
+	{ "password('a\\nb', '$6$a')", "is no name of a user", 1, NULL, 0 },
 	{ "template('${no}', {})", "nothing is called 'no'", 1, NULL, 0 },
 	{ "template('${no', {})", "without its \"}\"", 1, NULL, 0 },
 	{ "config('/../x', '')", "has \"..\"", 1, NULL, 0 },
@@ -398,9 +402,44 @@ test_words(void)
 	CHECK(0, run_script("grub_options('quiet splash') modules('bonding') "
 			    "modules('8021q', 'dummy')" END,
 			    0, &r, &e) == 0);
+	CHECK(0, str_eq(r.passwords, ""));
 	CHECK(0, str_eq(r.grub_options, "quiet splash"));
 	CHECK(0, str_eq(r.modules, "bonding\n8021q\ndummy\n"));
 	script_result_clear(&r);
+}
+
+/* ---- passwords ---- */
+
+#define SHADOW "root:*:19000:0:99999:7:::\nmysql:!:1::::::\nroot2:x:::::::\n"
+
+static const struct {
+	const char *old, *sets, *want; /* NULL: refused */
+} shadows[] = {
+	{ SHADOW, "", SHADOW },
+	{ SHADOW, "root:$6$a\n",
+	  "root:$6$a:19000:0:99999:7:::\nmysql:!:1::::::\nroot2:x:::::::\n" },
+	{ SHADOW, "root:$6$a\nmysql:$6$b\nroot:$6$c\n",
+	  "root:$6$c:19000:0:99999:7:::\nmysql:$6$b:1::::::\n"
+	  "root2:x:::::::\n" },
+	{ "root:", "root:$6$a\n", "root:$6$a" },
+	{ SHADOW, "nobody:$6$a\n", NULL },
+	{ SHADOW, "roo:$6$a\n", NULL },
+	{ "", "root:$6$a\n", NULL },
+};
+
+static void
+test_shadow(void)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(shadows); i++) {
+		struct err e = { 0 };
+		AUTO_FREE char *got =
+			own_shadow(shadows[i].old, shadows[i].sets, &e);
+
+		CHECK_SHOW(i, str_eq(got, shadows[i].want), "%s",
+			   got ? got : e.text);
+	}
 }
 
 /* ---- lint ---- */
@@ -471,6 +510,7 @@ main(void)
 	test_headers();
 	test_files();
 	test_words();
+	test_shadow();
 	test_lint();
 	CHECK(0, proc_ok(clean, NULL, &e) == 0);
 	buf_clear(&said);
