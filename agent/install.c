@@ -22,15 +22,20 @@ show_progress(void *ctx, const struct tree_progress *p)
 	struct deploy *d = ctx;
 	const struct progress told = { "tree", p->percent, p->bytes,
 				       p->bytes_per_s, p->eta_s };
+	char left[32];
 
 	tell_progress(d->tell, &told);
 	if (clock_boot_ms() - d->progress_ms < 1000)
 		return;
 	d->progress_ms = clock_boot_ms();
-	journal_line(d->journal,
-		     "tree: %.0f%%, %.1f MB at %.1f MB/s, %lld s left",
+	if (p->eta_s < 0)
+		snprintf(left, sizeof(left), "reckoning");
+	else
+		snprintf(left, sizeof(left), "%lld s left",
+			 (long long)p->eta_s);
+	journal_line(d->journal, "tree: %.0f%%, %.1f MB at %.1f MB/s, %s",
 		     p->percent, (double)p->bytes / 1e6,
-		     (double)p->bytes_per_s / 1e6, (long long)p->eta_s);
+		     (double)p->bytes_per_s / 1e6, left);
 }
 
 static void

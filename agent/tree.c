@@ -46,7 +46,10 @@ tree_progress_parse(const char *line, struct tree_progress *out)
 	    rate_of(rate, unit) < 0)
 		return -1;
 	*out = (struct tree_progress){ percent, bytes, rate_of(rate, unit),
-				       (int64_t)h * 3600 + m * 60 + s };
+				       -1 };
+	if (percent > 0 && out->bytes_per_s > 0)
+		out->eta_s = (int64_t)((double)bytes * (100 - percent) /
+				       percent / (double)out->bytes_per_s);
 	return 0;
 }
 

@@ -13,8 +13,9 @@ struct tree_progress {
 };
 
 /* Read one line of `rsync --info=progress2 --no-human-readable`:
- * "  1048576  12%   10.52MB/s    0:00:12 (xfr#3, to-chk=9/15)". 0 when it is
- * one, -1 otherwise. */
+ * "  1048576  12%   10.52MB/s    0:00:12 (xfr#3, to-chk=9/15)". The time in it
+ * is that which has passed; what is left is reckoned. 0 when it is such a
+ * line, -1 otherwise. */
 int tree_progress_parse(const char *line, struct tree_progress *out);
 
 /* What an exit code of rsync means and what to do; never NULL. */
