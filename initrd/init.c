@@ -38,9 +38,14 @@ struct service {
 	time_t again; /* not before */
 };
 
+struct screen {
+	const char *name;
+	int fd;
+};
+
 static struct {
 	struct plan plan;
-	int screens[CONSOLES_MAX + 1];
+	struct screen screens[CONSOLES_MAX + 1];
 	size_t screens_len;
 	struct service services[SERVICES_MAX];
 	size_t services_len;
@@ -53,20 +58,37 @@ static const char *const sshd_argv[] = { SSHD, "-F", "-E", "-R", "-s", NULL };
 
 /* ---- consoles ---- */
 
-/* A serial line takes its time; one that nobody drains (flow control) must
- * not stop the rest, so that what it does not take in a second is lost. */
-static void
-show_on(int fd, const char *bytes, size_t len)
+static int
+open_console(const char *name, int flags)
 {
+	char path[CONSOLE_NAME + 8];
+
+	snprintf(path, sizeof(path), "/dev/%s", name);
+	return open(path, O_RDWR | O_NOCTTY | O_CLOEXEC | flags);
+}
+
+/* A serial line takes its time; one that nobody drains (flow control) must
+ * not stop the rest, so that what it does not take in a second is lost. When
+ * a shell ends, the kernel hangs up its terminal for everybody who had it
+ * open: then it is opened anew. */
+static void
+show_on(struct screen *s, const char *bytes, size_t len)
+{
+	bool fresh = false;
+
 	while (len) {
-		struct pollfd p = { .fd = fd, .events = POLLOUT };
-		ssize_t n = write(fd, bytes, len);
+		struct pollfd p = { .fd = s->fd, .events = POLLOUT };
+		ssize_t n = write(s->fd, bytes, len);
 
 		if (n > 0) {
 			bytes += n;
 			len -= (size_t)n;
 		} else if (n < 0 && errno == EINTR) {
 			continue;
+		} else if (n < 0 && errno == EIO && !fresh) {
+			close(s->fd);
+			s->fd = open_console(s->name, O_NONBLOCK);
+			fresh = true;
 		} else if (n >= 0 || errno != EAGAIN ||
 			   poll(&p, 1, WRITE_PATIENCE_MS) <= 0) {
 			return;
@@ -80,7 +102,7 @@ show(const char *bytes, size_t len)
 	size_t i;
 
 	for (i = 0; i < self.screens_len; i++)
-		show_on(self.screens[i], bytes, len);
+		show_on(&self.screens[i], bytes, len);
 }
 
 __attribute__((format(printf, 1, 2))) static void
@@ -101,13 +123,16 @@ say(const char *fmt, ...)
 	show(line, (size_t)n);
 }
 
-static int
-open_console(const char *name, int flags)
+static void
+add_screen(const char *name)
 {
-	char path[CONSOLE_NAME + 8];
+	struct screen *s = &self.screens[self.screens_len];
 
-	snprintf(path, sizeof(path), "/dev/%s", name);
-	return open(path, O_RDWR | O_NOCTTY | O_CLOEXEC | flags);
+	s->fd = open_console(name, O_NONBLOCK);
+	if (s->fd < 0)
+		return;
+	s->name = name;
+	self.screens_len++;
 }
 
 static void
@@ -118,18 +143,11 @@ open_screens(void)
 	size_t i;
 
 	for (i = 0; i < p->consoles_len; i++) {
-		int fd = open_console(p->consoles[i], O_NONBLOCK);
-
 		has_screen |= strcmp(p->consoles[i], "tty1") == 0;
-		if (fd >= 0)
-			self.screens[self.screens_len++] = fd;
+		add_screen(p->consoles[i]);
 	}
-	if (!has_screen) {
-		int fd = open_console("tty1", O_NONBLOCK);
-
-		if (fd >= 0)
-			self.screens[self.screens_len++] = fd;
-	}
+	if (!has_screen)
+		add_screen("tty1");
 }
 
 /* ---- the system ---- */
@@ -333,7 +351,7 @@ drain(void)
 
 	sync();
 	for (i = 0; i < self.screens_len; i++)
-		tcdrain(self.screens[i]);
+		tcdrain(self.screens[i].fd);
 }
 
 static void
