@@ -1,0 +1,272 @@
+"""What the end-to-end tests stand on: a virtual machine that boots by PXE or
+from its disk with its serial console at hand, and the servers beside it. All
+of it is real: QEMU (TCG, by choice: /dev/kvm may be there and hang), iPXE,
+edeployd, a stock rsync daemon. Standard library only."""
+import atexit
+import hashlib
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))))
+CACHE = os.environ.get("EDEPLOY_CACHE") or os.path.join(
+    os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"),
+    "edeploy")
+
+
+class Tap:
+    """Checks go on past a failing one; the plan comes last."""
+
+    def __init__(self):
+        self.count = self.failed = 0
+
+    def check(self, what, good, saw=""):
+        self.count += 1
+        self.failed += not good
+        print(f"{'ok' if good else 'not ok'} {self.count} - {what}",
+              flush=True)
+        if not good and saw != "":
+            for line in str(saw).splitlines()[-40:]:
+                print("# " + line)
+        return good
+
+    def show(self, text):
+        print("# show: " + text, flush=True)
+
+    def end(self):
+        print(f"1..{self.count}")
+        return 1 if self.failed else 0
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Process:
+    """A program that ends with us, and only it."""
+
+    def __init__(self, argv, **more):
+        self.proc = subprocess.Popen(argv, stdin=subprocess.DEVNULL, **more)
+        atexit.register(self.stop)
+
+    def stop(self, how=signal.SIGTERM, wait=10):
+        if self.proc.poll() is None:
+            self.proc.send_signal(how)
+            try:
+                self.proc.wait(wait)
+            except subprocess.TimeoutExpired:
+                self.proc.kill()
+                self.proc.wait()
+        return self.proc.returncode
+
+
+class Rsyncd(Process):
+    def __init__(self, top, work):
+        self.port = free_port()
+        conf = f"{work}/rsyncd.conf"
+        text = subprocess.run([f"{TOP}/rsyncd/conf", top], check=True,
+                              capture_output=True, text=True).stdout
+        with open(conf, "w") as f:
+            f.write(text)
+        super().__init__(
+            ["rsync", "--daemon", "--no-detach", f"--config={conf}",
+             "--address=127.0.0.1", f"--port={self.port}",
+             f"--log-file={work}/rsyncd.log"])
+
+
+class Edeployd(Process):
+    """The server with one section over `site`, and edeployctl beside it."""
+
+    def __init__(self, programs, site, boot, work, cmdline):
+        self.programs, self.work, self.site = programs, work, site
+        self.conf = f"{work}/edeploy.conf"
+        bootdir = f"{work}/boot"
+        os.makedirs(bootdir, exist_ok=True)
+        for name in ("vmlinuz", "initrd.pxe"):
+            os.symlink(f"{boot}/{name}", f"{bootdir}/{name}")
+        with open(f"{bootdir}/cmdline", "w") as f:
+            f.write(cmdline + "\n")
+        with open(self.conf, "w") as f:
+            f.write(f"[SERVER]\nCONFIGDIR={site}\nLOGDIR={work}/log\n"
+                    f"STOREDIR={work}/store\nBOOTDIR={bootdir}\n"
+                    f"LOCKFILE={work}/lock\nSOCKET={work}/sock\n")
+        self.port = free_port()
+        self.log = open(f"{work}/edeployd.log", "ab")
+        super().__init__([f"{programs}/edeployd", "-c", self.conf,
+                          "--listen", f"127.0.0.1:{self.port}"],
+                         stderr=self.log)
+        self.wait_ready()
+
+    def wait_ready(self):
+        for _ in range(200):
+            with socket.socket() as s:
+                if s.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return
+            time.sleep(0.05)
+        raise RuntimeError(open(f"{self.work}/edeployd.log").read())
+
+    def ctl(self, *words):
+        """(exit code, text)"""
+        p = subprocess.run([f"{self.programs}/edeployctl", *words, "-c",
+                            self.conf], capture_output=True, text=True)
+        return p.returncode, p.stdout + p.stderr
+
+    def show(self, name="m1"):
+        code, text = self.ctl("show", name, "--json")
+        return json.loads(text) if code == 0 else {"error": text}
+
+
+class Disk:
+    def __init__(self, work, name, size="6G"):
+        self.path = f"{work}/{name}.raw"
+        with open(self.path, "wb") as f:
+            f.truncate(int(size[:-1]) << 30)
+
+    def sha256(self):
+        h = hashlib.sha256()
+        with open(self.path, "rb") as f:
+            while chunk := f.read(1 << 22):
+                h.update(chunk)
+        return h.hexdigest()
+
+
+class Vm(Process):
+    """net: the guest's network; pxe: what its firmware fetches, a URL or a
+    file below tftp; None boots the disk."""
+
+    def __init__(self, work, name, disk, pxe=None, tftp=None, memory=1024,
+                 uuid="4c4c4544-0031-4a10-8052-b7c04f4c5831", serial="VM1",
+                 mac="52:54:00:12:34:56", net="192.168.122.0/24"):
+        self.log_path = f"{work}/{name}.console"
+        self.socket_path = f"{work}/{name}.serial"
+        self.text, self.at = "", 0
+        # the DNS address out of the way: x.3 is given to the first machine
+        netdev = f"user,id=n0,net={net},dns=192.168.122.250"
+        if pxe:
+            netdev += f",bootfile={pxe}"
+        if tftp:
+            netdev += f",tftp={tftp}"
+        super().__init__(
+            ["qemu-system-x86_64", "-machine", "q35", "-accel", "tcg",
+             "-m", str(memory), "-display", "none", "-vga", "none",
+             "-monitor", "none", "-no-user-config",
+             "-uuid", uuid, "-smbios", f"type=1,serial={serial}",
+             "-chardev", f"socket,id=c0,path={self.socket_path},server=on,"
+             f"wait=off,logfile={self.log_path}",
+             "-serial", "chardev:c0", "-netdev", netdev,
+             "-device", f"virtio-net-pci,netdev=n0,mac={mac}",
+             "-drive", f"file={disk.path},if=virtio,format=raw,cache=unsafe",
+             "-boot", "once=n" if pxe else "c"])
+        self.serial = self.connect()
+
+    def connect(self):
+        for _ in range(100):
+            s = socket.socket(socket.AF_UNIX)
+            try:
+                s.connect(self.socket_path)
+                s.settimeout(0.5)
+                return s
+            except OSError:
+                s.close()
+                time.sleep(0.1)
+        raise RuntimeError("QEMU does not start")
+
+    def read_more(self):
+        try:
+            data = self.serial.recv(65536)
+        except TimeoutError:
+            return True
+        except OSError:
+            return False
+        self.text += data.decode(errors="replace")
+        return bool(data)
+
+    def expect(self, pattern, seconds):
+        """The match object of a regular expression in what the console says
+        from here on, or None."""
+        end = time.monotonic() + seconds
+        while True:
+            m = re.compile(pattern).search(self.text, self.at)
+            if m:
+                self.at = m.end()
+                return m
+            if time.monotonic() > end or not self.read_more():
+                return None
+
+    def send(self, text):
+        self.serial.sendall(text.encode())
+
+    def run(self, command, seconds=60):
+        """Output of a shell command on the console where a shell waits."""
+        mark = f"END{time.monotonic_ns()}"
+        self.send(f"{command}; echo {mark[:3]}''{mark[3:]}\n")
+        start = self.at
+        if not self.expect(mark + r"\r?\n", seconds):
+            return None
+        body = self.text[start:self.at - len(mark) - 1]
+        return body.split("\n", 1)[-1].replace("\r", "").replace(mark, "")
+
+    def tail(self):
+        return self.text[-3000:]
+
+    def wait_off(self, seconds):
+        """True when the machine switched itself off."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if self.proc.poll() is not None:
+                return True
+            if not self.read_more():
+                time.sleep(0.2)
+        return False
+
+
+def work_dir(name):
+    path = tempfile.mkdtemp(prefix=f"edeploy-{name}-")
+    if not os.environ.get("EDEPLOY_KEEP"):
+        atexit.register(shutil.rmtree, path, True)
+    return path
+
+
+def programs_of(build):
+    """The static programs stand in build/, beside the sanitized build."""
+    return os.path.join(TOP, "build")
+
+
+def boot_files(programs):
+    """vmlinuz and initrd.pxe from the programs; built when they are older."""
+    out = f"{programs}/boot"
+    parts = [f"{programs}/edeploy-agent", f"{programs}/init",
+             f"{programs}/edeploy", f"{TOP}/initrd/build"]
+    made = f"{out}/initrd.pxe"
+    if not os.path.exists(made) or any(
+            os.path.getmtime(p) > os.path.getmtime(made) for p in parts):
+        subprocess.run([sys.executable, f"{TOP}/initrd/build", "--agent",
+                        parts[0], "--init", parts[1], "--host", parts[2],
+                        out], check=True, stdout=subprocess.DEVNULL)
+    return out
+
+
+def tree_top(role, *versions):
+    """A folder with these versions of a role, kept between runs by the hash
+    of what makes them."""
+    h = hashlib.sha256()
+    for folder in (f"{TOP}/rsyncd", f"{TOP}/setup"):
+        for where, folders, files in sorted(os.walk(folder)):
+            for f in sorted(files):
+                if not f.endswith(".pyc"):
+                    h.update(open(os.path.join(where, f), "rb").read())
+    top = f"{CACHE}/roles-{role}-{h.hexdigest()[:12]}"
+    for version in versions:
+        subprocess.run([sys.executable, f"{TOP}/rsyncd/build-role", role,
+                        version, top], check=True)
+    return top
