@@ -206,8 +206,9 @@ look_parts(const struct look *l, blkid_partlist list, struct area whole,
 		};
 
 		for (k = 0; k < ARRAY_LEN(lost_starts); k++)
-			if (a.start == lost_starts[k])
-				starts_taken[k] = true;
+			if (lost_starts[k] >= a.start &&
+			    lost_starts[k] - a.start < a.size)
+				starts_taken[k] = true; /* not lost */
 		if (blkid_partition_is_extended(p) || a.start >= whole.size)
 			continue;
 		if (a.size > whole.size - a.start)
@@ -245,7 +246,8 @@ look_inside(const struct look *l, struct area whole)
 		struct area a = { lost_starts[k], 0,
 				  " where a first partition began" };
 
-		if (taken[k] || whole.size <= a.start)
+		/* who wipes may wipe inside partitions too */
+		if ((taken[k] && l->found) || whole.size <= a.start)
 			continue;
 		a.size = whole.size - a.start;
 		bad = look_area(l, &a);

@@ -69,21 +69,24 @@ say_disks(struct script *s)
 
 /* ---- disk.label ---- */
 
+/* What lies in the places of new partitions may go when the disk was this
+ * machine's or wipe='any' gave it; on a disk that looked empty, nobody gave
+ * what only shows there. A second label of the same run tells nothing new. */
 static void
-remember_label(struct script *s, const char *node, bool any)
+remember_label(struct script *s, const char *node, bool any, bool was_ours)
 {
 	size_t i;
 
 	for (i = 0; i < s->labelled_len; i++) {
 		if (str_eq(s->labelled[i].node, node)) {
-			s->labelled[i].wipe_any = any;
+			s->labelled[i].given |= any;
 			return;
 		}
 	}
 	s->labelled = base_resize(s->labelled, s->labelled_len + 1,
 				  sizeof(*s->labelled));
 	s->labelled[s->labelled_len++] =
-		(struct labelled){ base_strdup(node), any };
+		(struct labelled){ base_strdup(node), any || was_ours };
 }
 
 static int
@@ -97,7 +100,7 @@ label(struct script *s, const char *node, const char *table, bool any,
 	if (guard_wipe(node, e) < 0 ||
 	    disk_label(node, table, s->identity, e) < 0)
 		return -1;
-	remember_label(s, node, any);
+	remember_label(s, node, any, s->found.ours > 0);
 	return 0;
 }
 
@@ -142,13 +145,13 @@ find_label(const struct script *s, const char *node)
  * there was written yet. */
 static int
 look_at_place(struct script *s, const char *node, const struct disk_part *part,
-	      bool any, struct err *e)
+	      bool given, struct err *e)
 {
 	guard_found_clear(&s->found);
 	if (guard_look_area(node, part->start, part->size, s->identity,
 			    &s->found, e) < 0)
 		return -1;
-	if (s->found.strange_len && !any)
+	if (s->found.strange_len && !given)
 		return refuse(s, node, e);
 	return 0;
 }
@@ -170,10 +173,10 @@ partition(struct script *s, const char *node, const struct disk_want *want,
 		return -1;
 	free(s->word);
 	s->word = NULL;
-	if (look_at_place(s, node, &part, known->wipe_any, e) < 0 ||
+	if (look_at_place(s, node, &part, known->given, e) < 0 ||
 	    disk_part_node(node, &part, NODE_WAIT_MS, &s->word, e) < 0)
 		return -1;
-	if (known->wipe_any && guard_wipe(s->word, e) < 0)
+	if (known->given && guard_wipe(s->word, e) < 0)
 		return -1;
 	script_say(s, "disk.partition %s: %s, %.1f MiB", s->word, want->type,
 		   (double)part.size / 1048576);

@@ -42,7 +42,7 @@ struct script {
 	/* Disks that disk.label wrote in this run. */
 	struct labelled {
 		char *node;
-		bool wipe_any;
+		bool given; /* all that was on it may go */
 	} * labelled;
 	size_t labelled_len;
 

@@ -346,6 +346,43 @@ test_layouts(void)
 	}
 }
 
+/* What a file system of ours held (here: images of machines) is no stranger
+ * to the next run, wherever it shows up; on a disk that only looks empty the
+ * same bytes stop it. */
+static void
+test_places(void)
+{
+	static const char first[] =
+		"disk.label(d) local p = disk.partition(d, {})\n"
+		"disk.format(p, 'ext4')\n"
+		"run('mkfs.ext4 -q -F -L vm1 -E offset=2097152 %s 8m', d)\n"
+		"run('mkfs.ext4 -q -F -L vm2 -E offset=18874368 %s 8m', d)\n"
+		"boot_local()";
+	static const char next[] =
+		"disk.label(d) disk.partition(d, {size='1M', type='bios'})\n"
+		"disk.format(disk.partition(d, {size = '16M'}), 'ext4')\n"
+		"disk.format(disk.partition(d, {size = 'rest'}), 'ext4')\n"
+		"boot_local()";
+	struct script_result r;
+	struct err e = { 0 };
+
+	CHECK(0, blank(&e) == 0);
+	CHECK_SHOW(0, run_as("m1 test", first, &r, &e) == 0, "%s", e.text);
+	script_result_clear(&r);
+	CHECK_SHOW(0, run_as("m1 test", next, &r, &e) == 0, "%s", e.text);
+	script_result_clear(&r);
+	CHECK(0, blank(&e) == 0);
+	CHECK_SHOW(0,
+		   shell("mkfs.ext4 -q -F -L old -E offset=18874368 $d 8m",
+			 &e) == 0,
+		   "%s", e.text);
+	CHECK(0, run_as("m1 test", next, &r, &e) < 0);
+	CHECK_SHOW(0, strstr(e.text, "ext4 file system 'old'"), "%s", e.text);
+	script_result_clear(&r);
+	CHECK_SHOW(0, shell("blkid -p -O 18874368 $d | grep -q old", &e) == 0,
+		   "%s", e.text);
+}
+
 /* What was mounted is not left behind by a script that fails. */
 static void
 test_unmounts(void)
@@ -436,6 +473,7 @@ main(void)
 		test_whole_way();
 		test_refused();
 		test_layouts();
+		test_places();
 		test_unmounts();
 		test_example();
 		detach();

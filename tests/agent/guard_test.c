@@ -116,6 +116,11 @@ static const struct image images[] = {
 	{ NULL, "msdos", MINE,
 	  "mkfs.ext4 -q -F -U $theirs -E offset=$at $f 20m",
 	  "ext4 file system on ", 1 },
+	/* what lies inside our own file system is no lost partition */
+	{ NULL, "gpt", MINE,
+	  "mkfs.ext4 -q -F -U $mine -E offset=$at $f 20m; "
+	  "mkfs.ext4 -q -F -L inner -E offset=2097152 $f 8m",
+	  NULL, 2 },
 	/* the first GPT header is gone, the backup still names it */
 	{ "dd if=/dev/zero of=$f bs=512 count=34 conv=notrunc status=none",
 	  "gpt", THEIRS, NULL, "gpt partition table", 0 },
