@@ -1,0 +1,298 @@
+"""The last part of ./quickstart: tree, initrd and site, the servers on
+loopback, one virtual machine, and what is seen of it. Each call installs a new
+disk with a new store; the tree, the initrd and the programs are used again.
+Everything stands in build/quickstart/."""
+import argparse
+import os
+import secrets
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import termios
+import time
+import tty
+
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, f"{TOP}/tests/e2e")
+import vm  # noqa: E402
+
+VERSION = "D12-F.1.0.0"
+HOST = "192.168.122.2"  # this machine, as the guest's network has it
+WORK = f"{TOP}/build/quickstart"
+PATIENCE_S = {"tiny": 900, "mysql": 2400}
+SECONDS = time.monotonic
+
+
+class Failed(Exception):
+    """A sentence for a person."""
+
+
+def parse_args():
+    p = argparse.ArgumentParser(prog="quickstart")
+    p.add_argument("--role", default="mysql", choices=sorted(PATIENCE_S))
+    p.add_argument("--keep", action="store_true",
+                   help="machine and servers go on until ^C")
+    p.add_argument("--serial", action="store_true",
+                   help="show the machine's console")
+    p.add_argument("--console", action="store_true",
+                   help="be at the console of a kept machine")
+    return p.parse_args()
+
+
+def step(text):
+    print(text + " ...", flush=True)
+
+
+# ---- the site ----
+
+def hash_password(word):
+    p = subprocess.run(["openssl", "passwd", "-6", "-stdin"], input=word,
+                       stdout=subprocess.PIPE, text=True)
+    if p.returncode:
+        raise Failed("openssl passwd does not work")
+    return p.stdout.strip()
+
+
+def read(path):
+    with open(path) as f:
+        return f.read()
+
+
+def write(path, text, mode=0o644):
+    with open(path, "w") as f:
+        os.fchmod(f.fileno(), mode)
+        f.write(text)
+
+
+def replace(text, old, new, where):
+    if old not in text:
+        raise Failed(f"{where} has no {old}: it is not the example that "
+                     "quickstart knows")
+    return text.replace(old, new)
+
+
+def make_site(folder, role, password):
+    """The shipped example as it is, but for role and password."""
+    os.makedirs(folder)
+    shutil.copy(f"{TOP}/specs/examples/vm.specs", folder)
+    script = f"{TOP}/specs/examples/vm.configure"
+    write(f"{folder}/vm.configure",
+          replace(read(script), "'mysql', 'D12-F.1.0.0'",
+                  f"'{role}', '{VERSION}'", script))
+    entries = f"{TOP}/cmdb/examples/vm.cmdb"
+    secret = hash_password(password)
+    write(f"{folder}/vm.cmdb",
+          replace(read(entries), "{'hostname'",
+                  f"{{'root_password': '{secret}', 'hostname'", entries),
+          0o600)
+    write(f"{folder}/state", "[('vm', '*')]\n")
+
+
+# ---- what is seen ----
+
+class Screen:
+    """Phases as lines; below them one line that moves, on a terminal."""
+
+    def __init__(self, serial):
+        self.began = SECONDS()
+        self.moving = sys.stdout.isatty() and not serial
+        self.serial = serial
+        self.phase = self.bar = None
+        self.shown = 0
+        self.last_bar = 0.0
+
+    def line(self, text):
+        clear = "\r\x1b[K" if self.moving else ""
+        print(f"{clear}[{SECONDS() - self.began:6.1f} s] {text}", flush=True)
+
+    def take(self, machine):
+        phase = machine.get("phase") or ""
+        if phase and phase != self.phase:
+            self.phase = phase
+            self.line(f"{machine.get('hostname') or machine['id']}: {phase}")
+        self.progress(machine)
+
+    def progress(self, machine):
+        percent = machine.get("percent")
+        if self.phase != "tree" or percent is None or self.serial:
+            return
+        full = max(0, min(30, int(percent * 30 / 100)))
+        rate = (machine.get("bytes_per_s") or 0) / 1e6
+        left = machine.get("eta_s")
+        bar = (f"{'#' * full}{'.' * (30 - full)} {percent:3.0f} %  "
+               f"{rate:.1f} MB/s"
+               + (f"  {left} s left" if left and left > 0 else ""))
+        if self.moving:
+            print(f"\r\x1b[K           {bar}", end="", flush=True)
+        elif bar != self.bar and SECONDS() - self.last_bar >= 5:
+            self.last_bar = SECONDS()
+            self.line(bar)
+        self.bar = bar
+
+    def console(self, text):
+        if self.serial and len(text) > self.shown:
+            sys.stdout.write(text[self.shown:])
+            sys.stdout.flush()
+        self.shown = len(text)
+
+
+def newest(server):
+    """The one machine of this store; {} before it asked."""
+    said = server.show("m1")
+    return {} if "error" in said else said
+
+
+def follow(server, machine, screen, patience):
+    """Until its own disk shows a login prompt."""
+    end = SECONDS() + patience
+    while SECONDS() < end:
+        found = machine.expect(r"\blogin: ?$", 0.5)
+        screen.console(machine.text)
+        seen = newest(server)
+        if seen:
+            screen.take(seen)
+        if found:
+            screen.line("login prompt, from its own disk")
+            return seen
+        if seen.get("condition") == "failed":
+            time.sleep(1)
+            raise Failed(f"the installation failed: {seen.get('reason')}\n"
+                         + machine.tail())
+        if machine.proc.poll() is not None:
+            raise Failed("the machine went off:\n" + machine.tail())
+    raise Failed(f"no login prompt after {patience} s:\n" + machine.tail())
+
+
+def decided(seen, password, seconds):
+    """What the server says of the machine, from the store and the facts."""
+    values = seen.get("vars") or {}
+    print(f"""
+From power-on to its own login in {seconds:.0f} s.
+
+  profile   {seen.get('profile')}
+  entry     {', '.join(f'{k} {values[k]}' for k in ('hostname', 'ip')
+                       if k in values)}
+  disk      {values.get('disk')}, interface {values.get('eth')} \
+({values.get('mac')})
+  login     root, password {password}""")
+
+
+def look_further(keep):
+    ctl = "build/edeployctl"
+    conf = f"-c {os.path.relpath(WORK)}/edeploy.conf"
+    print(f"""
+  the site       {os.path.relpath(WORK)}/site (check it: \
+{ctl} check {conf})
+  the log        {os.path.relpath(WORK)}/vm.console""")
+    if keep:
+        print(f"""  the server     {ctl} machines {conf}
+                 {ctl} show m1 {conf}
+  the console    ./quickstart --console (^] leaves it)
+
+It runs until ^C.""")
+    else:
+        print("  log in         ./quickstart --keep leaves the machine "
+              "running\n")
+
+
+# ---- the console of a kept machine ----
+
+def attach():
+    """The terminal is the machine's until ^]."""
+    path = f"{WORK}/vm.serial"
+    s = socket.socket(socket.AF_UNIX)
+    try:
+        s.connect(path)
+    except OSError as e:
+        raise Failed(f"{path}: {e.strerror}: no machine runs; start one with "
+                     "./quickstart --keep")
+    before = termios.tcgetattr(0)
+    print("at the console; ^] leaves it", flush=True)
+    try:
+        tty.setraw(0)
+        s.sendall(b"\n")
+        while True:
+            ready, _, _ = select.select([0, s], [], [])
+            if s in ready:
+                data = s.recv(65536)
+                if not data:
+                    break
+                os.write(1, data)
+            if 0 in ready:
+                data = os.read(0, 1024)
+                if not data or b"\x1d" in data:
+                    break
+                s.sendall(data)
+    finally:
+        termios.tcsetattr(0, termios.TCSADRAIN, before)
+        print()
+
+
+def stay(machine):
+    """The console is free for --console; the machine until ^C."""
+    machine.serial.close()
+    machine.proc.wait()
+    print("the machine switched itself off")
+
+
+# ---- all of it ----
+
+def clean():
+    """Machine, disk and store are new each time."""
+    shutil.rmtree(WORK, ignore_errors=True)
+    os.makedirs(WORK)
+    # a unix socket's path holds 107 bytes
+    if len(WORK) > 85:
+        raise Failed(f"{WORK} is too long a name for sockets: clone into a "
+                     "shorter one")
+
+
+def install(args):
+    programs = vm.programs_of(f"{TOP}/build")
+    step(f"tree of role {args.role} {VERSION} (minutes, the first time)")
+    top = vm.tree_top(args.role, VERSION)
+    os.makedirs(f"{top}/metadata", exist_ok=True)
+    step("kernel and initrd")
+    boot = vm.boot_files(programs)
+    clean()
+    password = secrets.token_urlsafe(9)
+    make_site(f"{WORK}/site", args.role, password)
+    step("edeployd and rsyncd on loopback")
+    rsyncd = vm.Rsyncd(top, WORK)
+    server = vm.Edeployd(
+        programs, f"{WORK}/site", boot, WORK,
+        f"RSERV={HOST} RSERV_PORT={rsyncd.port} ONSUCCESS=reboot "
+        "ONFAILURE=halt console=tty0 console=ttyS0,115200")
+    step("a virtual machine boots by PXE (no KVM: it takes minutes)")
+    screen = Screen(args.serial)
+    machine = vm.Vm(WORK, "vm", vm.Disk(WORK, "disk", "8G"),
+                    pxe=f"http://{HOST}:{server.port}/boot.ipxe")
+    seen = follow(server, machine, screen, PATIENCE_S[args.role])
+    decided(seen, password, SECONDS() - screen.began)
+    look_further(args.keep)
+    if args.keep:
+        stay(machine)
+
+
+def main():
+    args = parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        if args.console:
+            attach()
+        else:
+            install(args)
+    except Failed as e:
+        sys.exit(f"quickstart: {e}")
+    except subprocess.CalledProcessError as e:
+        sys.exit(f"quickstart: {' '.join(map(str, e.cmd))}: exit "
+                 f"{e.returncode}; its words are above")
+    except KeyboardInterrupt:
+        print("\nstopped; nothing is left running")
+        sys.exit(130)
+
+
+main()
