@@ -4,8 +4,6 @@ installed with the role tiny, reboots from its own disk to a login, and is what
 CMDB and script say. Then it is booted by PXE again and boots its disk."""
 import os
 import re
-import shutil
-import subprocess
 import sys
 import time
 
@@ -13,26 +11,6 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import vm  # noqa: E402
 
 VERSION = "D12-F.1.0.0"
-HOST = "192.168.122.2"  # where QEMU's user network has this machine
-
-
-def make_site(folder):
-    """The shipped example with the role tiny and a password."""
-    os.makedirs(folder)
-    shutil.copy(f"{vm.TOP}/specs/examples/vm.specs", folder)
-    with open(f"{vm.TOP}/specs/examples/vm.configure") as f:
-        text = f.read()
-    with open(f"{folder}/vm.configure", "w") as f:
-        f.write(text.replace("'mysql'", "'tiny'"))
-    secret = subprocess.run(["openssl", "passwd", "-6", "secret"], check=True,
-                            capture_output=True, text=True).stdout.strip()
-    with open(f"{vm.TOP}/cmdb/examples/vm.cmdb") as f:
-        text = f.read()
-    with open(f"{folder}/vm.cmdb", "w") as f:
-        f.write(text.replace("'hostname'", f"'root_password': '{secret}', "
-                             "'hostname'"))
-    with open(f"{folder}/state", "w") as f:
-        f.write("[('vm', 2)]\n")
 
 
 def log_in(machine):
@@ -59,14 +37,13 @@ def main():
     t, work = vm.Tap(), vm.work_dir("install")
     top = vm.tree_top("tiny", VERSION)
     boot = vm.boot_files(programs)
-    make_site(f"{work}/site")
+    vm.example_site(f"{work}/site")
     rsyncd = vm.Rsyncd(top, work)
     server = vm.Edeployd(
         programs, f"{work}/site", boot, work,
-        f"RSERV={HOST} RSERV_PORT={rsyncd.port} ONSUCCESS=reboot "
-        "ONFAILURE=halt console=ttyS0,115200 panic=10")
+        vm.words(rsyncd))
     disk = vm.Disk(work, "disk")
-    url = f"http://{HOST}:{server.port}/boot.ipxe"
+    url = f"http://{vm.HOST}:{server.port}/boot.ipxe"
     began = time.monotonic()
     machine = vm.Vm(work, "first", disk, pxe=url)
     # the installed system greets with the role's name
@@ -88,6 +65,7 @@ def main():
     machine.stop()
     if good:
         again(t, work, server, disk, url)
+        by_old_menu(t, work, server, rsyncd, disk)
     return t.end()
 
 
@@ -100,6 +78,26 @@ def again(t, work, server, disk, url):
             machine.tail())
     t.check("no new run was made", server.show().get("run") ==
             before.get("run"))
+    machine.stop()
+
+
+def by_old_menu(t, work, server, rsyncd, disk):
+    """pxelinux with a static menu knows nothing of what is installed: the
+    agent asks, is sent to the disk, and writes nothing."""
+    tftp = vm.pxelinux(f"{work}/tftp", f"{work}/boot",
+                       f"SERV={vm.HOST} HTTP_PORT={server.port} "
+                       "HTTP_PATH=/cgi-bin/ VERBOSE=1 " + vm.words(rsyncd))
+    before = disk.sha256()
+    machine = vm.Vm(work, "menu", disk, pxe="pxelinux.0", tftp=tftp)
+    t.check("by pxelinux it is sent to its disk",
+            machine.expect(r"(?i)kexec", 300), machine.tail())
+    machine.stop()
+    t.check("and not a byte of the disk changed", disk.sha256() == before)
+    t.check("it stays installed",
+            server.show().get("condition") == "installed", server.show())
+    machine = vm.Vm(work, "menu2", disk, pxe="pxelinux.0", tftp=tftp)
+    t.check("and its disk boots", machine.expect("login:", 300),
+            machine.tail())
     machine.stop()
 
 

@@ -22,6 +22,9 @@ CACHE = os.environ.get("EDEPLOY_CACHE") or os.path.join(
     "edeploy")
 
 
+HOST = "192.168.122.2"  # where QEMU's user network has this machine
+
+
 class Tap:
     """Checks go on past a failing one; the plan comes last."""
 
@@ -270,3 +273,42 @@ def tree_top(role, *versions):
         subprocess.run([sys.executable, f"{TOP}/rsyncd/build-role", role,
                         version, top], check=True)
     return top
+
+
+def words(rsyncd):
+    """The kernel words that BOOTDIR/cmdline adds."""
+    return (f"RSERV={HOST} RSERV_PORT={rsyncd.port} ONSUCCESS=reboot "
+            "ONFAILURE=halt console=ttyS0,115200 panic=10")
+
+
+def example_site(folder, state="[('vm', 2)]", script=lambda text: text):
+    """The shipped example with the role tiny and a password."""
+    os.makedirs(folder)
+    shutil.copy(f"{TOP}/specs/examples/vm.specs", folder)
+    with open(f"{TOP}/specs/examples/vm.configure") as f:
+        text = f.read()
+    with open(f"{folder}/vm.configure", "w") as f:
+        f.write(script(text.replace("'mysql'", "'tiny'")))
+    secret = subprocess.run(["openssl", "passwd", "-6", "secret"], check=True,
+                            capture_output=True, text=True).stdout.strip()
+    with open(f"{TOP}/cmdb/examples/vm.cmdb") as f:
+        text = f.read()
+    with open(f"{folder}/vm.cmdb", "w") as f:
+        f.write(text.replace("'hostname'", f"'root_password': '{secret}', "
+                             "'hostname'"))
+    with open(f"{folder}/state", "w") as f:
+        f.write(state + "\n")
+
+
+def pxelinux(tftp, boot, append):
+    """A TFTP folder with pxelinux and a static menu."""
+    os.makedirs(f"{tftp}/pxelinux.cfg")
+    shutil.copy("/usr/lib/PXELINUX/pxelinux.0", tftp)
+    shutil.copy("/usr/lib/syslinux/modules/bios/ldlinux.c32", tftp)
+    for name in ("vmlinuz", "initrd.pxe"):
+        shutil.copy(f"{boot}/{name}", tftp)
+    with open(f"{tftp}/pxelinux.cfg/default", "w") as f:
+        f.write("SERIAL 0 115200\nPROMPT 0\nDEFAULT edeploy\n"
+                "LABEL edeploy\nKERNEL vmlinuz\n"
+                f"APPEND initrd=initrd.pxe {append}\n")
+    return tftp
