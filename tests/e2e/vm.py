@@ -145,11 +145,12 @@ class Disk:
 
 class Vm(Process):
     """net: the guest's network; pxe: what its firmware fetches, a URL or a
-    file below tftp; None boots the disk."""
+    file below tftp; None boots the disk; extra: more words for QEMU."""
 
     def __init__(self, work, name, disk, pxe=None, tftp=None, memory=1024,
                  uuid="4c4c4544-0031-4a10-8052-b7c04f4c5831", serial="VM1",
-                 mac="52:54:00:12:34:56", net="192.168.122.0/24"):
+                 mac="52:54:00:12:34:56", net="192.168.122.0/24",
+                 extra=()):
         self.log_path = f"{work}/{name}.console"
         self.socket_path = f"{work}/{name}.serial"
         self.text, self.at = "", 0
@@ -169,7 +170,7 @@ class Vm(Process):
              "-serial", "chardev:c0", "-netdev", netdev,
              "-device", f"virtio-net-pci,netdev=n0,mac={mac}",
              "-drive", f"file={disk.path},if=virtio,format=raw,cache=unsafe",
-             "-boot", "once=n" if pxe else "c"])
+             "-boot", "once=n" if pxe else "c", *extra])
         self.serial = self.connect()
 
     def connect(self):
