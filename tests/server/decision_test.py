@@ -1,0 +1,241 @@
+#!/usr/bin/env python3
+"""decision_test.py EDEPLOYD EDEPLOYCTL: the decision as a machine and an
+operator meet it: a real edeployd over a real site, asked by HTTP."""
+import http.client
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+count = failed = 0
+
+
+def check(what, good, saw=""):
+    global count, failed
+    count += 1
+    failed += not good
+    print(f"{'ok' if good else 'not ok'} {count} - {what}")
+    if not good:
+        print("# saw: " + str(saw)[:800].replace("\n", "\n# "))
+
+
+class Server:
+    def __init__(self, edeployd, ctl, state, cmdb, extra=()):
+        self.programs = edeployd, ctl
+        self.dir = tempfile.mkdtemp(prefix="edeploy-decision-")
+        os.mkdir(f"{self.dir}/site")
+        os.mkdir(f"{self.dir}/boot")
+        self.put("vm.specs", "[('disk', '$disk', 'size', 'gt(4)'),\n"
+                 " ('network', '$eth', 'ipv4', 'network(192.168.122.0/24)'),\n"
+                 " ('network', '$eth', 'serial', '$mac')]\n")
+        self.put("vm.configure", "log('one')\n")
+        self.put("state", state)
+        if cmdb:
+            self.put("vm.cmdb", cmdb)
+        for name, text in extra:
+            self.put(name, text)
+        with open(f"{self.dir}/conf", "w") as f:
+            f.write(f"[SERVER]\nCONFIGDIR={self.dir}/site\n"
+                    f"LOGDIR={self.dir}/log\nSTOREDIR={self.dir}/store\n"
+                    f"BOOTDIR={self.dir}/boot\nLOCKFILE={self.dir}/lock\n"
+                    f"SOCKET={self.dir}/sock\n")
+        self.start()
+
+    def put(self, name, text):
+        with open(f"{self.dir}/site/{name}", "w") as f:
+            f.write(text)
+
+    def start(self):
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            self.port = s.getsockname()[1]
+        self.proc = subprocess.Popen(
+            [self.programs[0], "-c", f"{self.dir}/conf", "--listen",
+             f"127.0.0.1:{self.port}"], stderr=subprocess.PIPE, text=True)
+        for line in self.proc.stderr:
+            if "ready" in line:
+                break
+        threading.Thread(target=self.proc.stderr.read, daemon=True).start()
+
+    def stop(self, how=signal.SIGTERM):
+        self.proc.send_signal(how)
+        self.proc.wait(20)
+
+    def ask(self, method, path, body=None, **headers):
+        c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        c.request(method, path, body, {k.replace("_", "-"): v
+                                       for k, v in headers.items()})
+        r = c.getresponse()
+        out = r.status, r.read().decode(), r.headers
+        c.close()
+        return out
+
+    def upload(self, run, n, size=8, more=(), ident=True):
+        facts = [["disk", "vda", "size", str(size)],
+                 ["network", "eth0", "ipv4", f"192.168.122.{n % 200 + 20}"],
+                 ["network", "eth0", "serial",
+                  "52:54:00:00:%02x:%02x" % (n // 256, n % 256)]]
+        if ident:
+            facts.append(["system", "product", "serial", f"SER{n}"])
+        else:
+            facts = [f for f in facts if f[2] != "serial"]
+        return self.ask("POST", "/v1/upload",
+                        json.dumps(facts + list(more)),
+                        Edeploy_Run="%032x" % run)
+
+    def events(self, run, token, *events):
+        body = {"events": [{"n": i + 1, "at": 1, **e}
+                           for i, e in enumerate(events)]}
+        return self.ask("POST", "/v1/runs/%032x/events" % run,
+                        json.dumps(body), Edeploy_Token=token)
+
+    def ctl(self, *words):
+        p = subprocess.run([self.programs[1], *words, "-c",
+                            f"{self.dir}/conf"], capture_output=True,
+                           text=True)
+        return p.returncode, p.stdout + p.stderr
+
+    def machine(self, name):
+        return json.loads(self.ctl("show", name, "--json")[1] or "{}")
+
+    def end(self):
+        self.stop()
+        shutil.rmtree(self.dir)
+
+
+CMDB = "[\n {'ip': '10.0.0.1'}, # rack 1\n {'ip': '10.0.0.2'},\n]\n"
+
+
+def test_life(programs):
+    s = Server(*programs, "[('vm', 2)]\n", CMDB)
+    status, text, head = s.upload(1, 1)
+    check("assigned", status == 200 and text.startswith(
+        "-- EDEPLOY_PROFILE = vm\nvar = {") and
+        "\n-- EDEPLOY_CONFIGURE = vm.configure\nlog('one')\n" in text, text)
+    check("with the first entry", '"10.0.0.1"' in text, text)
+    check("the same run gets the same bytes", s.upload(1, 1)[1] == text)
+    for _ in range(40):  # at most a second late; here it may be a slow machine
+        with open(f"{s.dir}/site/vm.cmdb") as f:
+            written = f.read()
+        if "@" in written:
+            break
+        time.sleep(0.1)
+    check("the entry is written back, the rest as it was",
+          re.match(r"# edeploy [0-9a-f]{16}\n\[\n \{'ip': '10.0.0.1', .*"
+                   r"'used': 1\}, # 1@1 # rack 1\n \{'ip': '10.0.0.2'\},\n\]",
+                   written), written)
+    s.put("vm.configure", "log('two')\n")
+    time.sleep(0.7)
+    status, text2, head2 = s.upload(2, 1)
+    check("a new run keeps the entry and takes today's script",
+          '"10.0.0.1"' in text2 and "log('two')" in text2, text2)
+    for run in range(3, 8):
+        s.upload(run, 1)
+    check("retries take no unit", s.upload(20, 2)[0] == 200)
+    status, text, _ = s.upload(30, 3)
+    check("no unit left: it waits, with the reason", status == 503 and
+          "units taken" in text, (status, text))
+    check("and is shown", s.machine("SER3").get("condition") == "waiting")
+    token = s.upload(40, 1)[2]["Edeploy-Token"]
+    old = s.events(2, head2["Edeploy-Token"], {"kind": "phase",
+                                               "phase": "disks"})
+    check("a report of a run that is not the open one changes nothing",
+          old[0] == 409, old)
+    check("a wrong token is refused",
+          s.events(40, "0" * 32, {"kind": "done"})[0] == 403)
+    r = s.events(40, token, {"kind": "phase", "phase": "disks"},
+                 {"kind": "failed", "reason": "no such disk"})
+    check("a failure is taken", r[0] == 200 and '"next": 3' in r[1], r)
+    m = s.machine("SER1")
+    check("failed, with the reason", m.get("condition") == "failed" and
+          m.get("reason") == "no such disk", m)
+    check("its unit is free for another, which finds no entry",
+          s.upload(31, 3)[1].startswith("No more entry in the CMDB"))
+    token = s.upload(41, 1)[2]["Edeploy-Token"]
+    r = s.events(41, token, {"kind": "done", "action": "reboot"})
+    check("its retry is installed", r[0] == 200 and
+          s.machine("SER1").get("condition") == "installed", r)
+    check("told again, the same answer",
+          s.events(41, token, {"kind": "done", "action": "reboot"})[0] == 200)
+    local = s.upload(42, 1)
+    check("installed: boot_local()", local[1] == "boot_local()\n" and
+          "Edeploy-Profile" not in local[2], local)
+    boot = s.ask("GET", "/boot.ipxe?serial=SER1&platform=pcbios")[1]
+    check("and its boot script is the disk", "exit" in boot and
+          "kernel" not in boot, boot)
+    s.stop(signal.SIGKILL)
+    s.start()
+    check("after kill -9 it is installed still",
+          s.upload(43, 1)[1] == "boot_local()\n")
+    check("reinstall", s.ctl("reinstall", "SER1")[0] == 0)
+    check("installs once", "log('two')" in s.upload(44, 1)[1])
+    check("release", s.ctl("release", "SER2")[0] == 0)
+    check("frees unit and entry", '"10.0.0.2"' in s.upload(32, 3)[1])
+    s.end()
+
+
+def test_files(programs):
+    s = Server(*programs, "[('bad', '*'), ('vm', '*')]\n", None,
+               [("bad.specs", "[('disk',\n"), ("bad.configure", "")])
+    status, text, _ = s.upload(1, 1)
+    check("a wrong profile in front: its machines wait, no later one is "
+          "tried", status == 503 and "bad.specs" in text, (status, text))
+    s.put("state", "[('vm', '*')]\n")
+    time.sleep(0.7)
+    check("an edit takes effect", s.upload(2, 1)[0] == 200)
+    s.put("state", "[('vm', \n")
+    time.sleep(0.7)
+    check("a broken edit leaves the last good text in force",
+          s.upload(3, 2)[0] == 200)
+    status, text, _ = s.upload(4, 3, size=4)
+    check("no profile fits: which pattern", status == 422 and
+          "vm: no fact fits" in text and "gt(4)" in text, (status, text))
+    check("nothing to know it by: it waits",
+          s.upload(5, 9, ident=False)[0] == 503)
+    s.upload(6, 50, more=[["system", "product", "uuid",
+                           "4c4c4544-0031-4a10-8052-b7c04f4c5831"]])
+    status, text, _ = s.upload(7, 51, more=[[
+        "system", "product", "uuid",
+        "4c4c4544-0031-4a10-8052-b7c04f4c5831"]])
+    check("a clone with another's UUID waits, with the reason",
+          status == 503 and "system UUID" in text, (status, text))
+    s.end()
+
+
+def test_crowd(programs):
+    entries = ",\n".join(f"{{'ip': '10.1.{i // 250}.{i % 250 + 1}'}}"
+                         for i in range(200))
+    s = Server(*programs, "[('vm', '*')]\n", f"[{entries}]\n")
+    got, lock = [], threading.Lock()
+
+    def some(k):
+        for n in range(k, 200, 8):
+            status, text, _ = s.upload(1000 + n, 100 + n)
+            m = re.search(r'"(10\.1\.\d+\.\d+)"', text)
+            with lock:
+                got.append(m.group(1) if m else (status, text[:100]))
+
+    threads = [threading.Thread(target=some, args=(k,)) for k in range(8)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    check("200 machines at once: 200 addresses, each once",
+          len(got) == 200 and len(set(map(str, got))) == 200 and
+          all(isinstance(g, str) for g in got),
+          [g for g in got if not isinstance(g, str)][:3])
+    s.end()
+
+
+test_life(sys.argv[1:3])
+test_files(sys.argv[1:3])
+test_crowd(sys.argv[1:3])
+print(f"1..{count}")
+sys.exit(1 if failed else 0)
