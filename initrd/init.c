@@ -180,6 +180,9 @@ mount_all(void)
 		mount(table[i].type, table[i].where, table[i].type,
 		      table[i].flags, table[i].options);
 	}
+	/* a root on tmpfs comes as everybody's */
+	if (chmod("/", 0755) < 0)
+		perror("/");
 	for (i = 0; i < sizeof(links) / sizeof(*links); i++)
 		if (symlink(links[i][0], links[i][1]) < 0)
 			continue; /* devtmpfs has it already, or is not there */
