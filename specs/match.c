@@ -116,10 +116,12 @@ match_run(const struct patterns *p, const struct facts *f, unsigned long budget,
 		return;
 	out->outcome =
 		search_all(&pb, budget ? budget : MATCH_STEPS, chosen, out);
-	if (out->outcome == MATCH_HIT)
-		out->bindings = bind(&pb, pb.rows, chosen);
-	else
+	if (out->outcome != MATCH_HIT) {
 		out->failed = find_reason(&pb, chosen);
+		return;
+	}
+	out->bindings = bind(&pb, pb.rows, chosen);
+	out->facts = STEAL(chosen);
 }
 
 size_t
@@ -146,5 +148,6 @@ void
 match_clear(struct match *m)
 {
 	bindings_free(m->bindings);
+	free(m->facts);
 	*m = (struct match){ 0 };
 }

@@ -2,6 +2,7 @@
 #define SPECS_MATCH_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "specs/bindings.h"
 #include "specs/facts.h"
@@ -18,6 +19,7 @@ enum match_outcome {
 struct match {
 	enum match_outcome outcome;
 	struct bindings *bindings; /* of a hit; NULL otherwise; owned */
+	uint32_t *facts; /* of a hit: which fact each pattern took; owned */
 	/* Of a miss: the first pattern that no fact fits, else the one that
 	 * stopped the longest way; for people. */
 	size_t failed;

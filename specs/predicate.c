@@ -440,6 +440,14 @@ predicate_eval(const struct predicate *p, const char *word)
 	}
 }
 
+int
+predicate_wants(const struct predicate *p)
+{
+	if (p->test == TEST_GT || p->test == TEST_GE)
+		return 1;
+	return p->test == TEST_LT || p->test == TEST_LE ? -1 : 0;
+}
+
 void
 predicate_free(struct predicate *p)
 {

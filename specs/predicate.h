@@ -33,6 +33,10 @@ const char *predicate_names(void);
 int predicate_parse(struct predicate **out, const char *text, const char **odd,
 		    struct err *e);
 
+/* Which words come nearest to fitting: the largest (gt, ge: 1), the smallest
+ * (lt, le: -1), or neither (0). */
+int predicate_wants(const struct predicate *p);
+
 enum truth predicate_eval(const struct predicate *p, const char *word);
 
 void predicate_free(struct predicate *p);

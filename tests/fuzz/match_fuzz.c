@@ -2,6 +2,7 @@
  * search that tries every way, and both must agree. */
 #include <assert.h>
 
+#include "specs/explain.h"
 #include "specs/match.h"
 #include "specs/pattern.h"
 
@@ -90,6 +91,24 @@ check(const struct patterns *p, const struct facts *f, const struct match *m)
 	assert(any_way(&n, 0) != 0);
 }
 
+/* The explanation is of the same outcome, and its rows hang together. */
+static void
+check_explained(const struct patterns *p, const struct facts *f,
+		enum match_outcome outcome)
+{
+	struct explanation x;
+
+	explain_run(p, f, 20000, &x);
+	assert(x.outcome == outcome);
+	for (size_t i = 0; i < x.len; i++) {
+		assert((x.rows[i].fact != SIZE_MAX) ==
+		       (x.rows[i].status == EXPLAIN_FITS));
+		assert((x.rows[i].status == EXPLAIN_FITS) == (i < x.failed));
+	}
+	assert((x.failed == x.len) == (outcome == MATCH_HIT || x.len == 0));
+	explanation_clear(&x);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
@@ -113,6 +132,8 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	if (m.outcome != MATCH_GAVE_UP && patterns_len(p) <= SMALL &&
 	    facts_len(f) <= SMALL * 2)
 		check(p, f, &m);
+	if (patterns_len(p) <= SMALL * 4)
+		check_explained(p, f, m.outcome);
 	match_clear(&m);
 	return 0;
 }
