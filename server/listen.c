@@ -96,7 +96,7 @@ listen_tcp(const char *text, char shown[LISTEN_SHOWN], struct err *e)
 /* A socket file that nobody answers at is left from a server that was
  * killed. */
 static int
-remove_stale(const struct sockaddr_un *sun, struct err *e)
+remove_stale(const char *key, const struct sockaddr_un *sun, struct err *e)
 {
 	AUTO_CLOSE int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	struct stat st;
@@ -104,23 +104,21 @@ remove_stale(const struct sockaddr_un *sun, struct err *e)
 	if (lstat(sun->sun_path, &st) < 0)
 		return 0;
 	if (!S_ISSOCK(st.st_mode))
-		return err_set(
-			e, ERR_REFUSED,
-			"SOCKET %s is there and is no socket; move it away",
-			sun->sun_path);
+		return err_set(e, ERR_REFUSED,
+			       "%s %s is there and is no socket; move it away",
+			       key, sun->sun_path);
 	if (fd >= 0 &&
 	    connect(fd, (const struct sockaddr *)sun, sizeof(*sun)) == 0)
-		return err_set(
-			e, ERR_REFUSED,
-			"SOCKET %s: another edeployd serves this section",
-			sun->sun_path);
+		return err_set(e, ERR_REFUSED,
+			       "%s %s: another edeployd serves it", key,
+			       sun->sun_path);
 	if (unlink(sun->sun_path) < 0)
-		return err_sys(e, "SOCKET %s", sun->sun_path);
+		return err_sys(e, "%s %s", key, sun->sun_path);
 	return 0;
 }
 
 int
-listen_unix(const char *path, struct err *e)
+listen_unix(const char *key, const char *path, struct err *e)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	AUTO_FREE char *dir = base_strdup(path);
@@ -131,7 +129,7 @@ listen_unix(const char *path, struct err *e)
 
 	if (strlen(path) >= sizeof(sun.sun_path))
 		return err_set(e, ERR_INPUT,
-			       "SOCKET %.120s is longer than %zu bytes", path,
+			       "%s %.120s is longer than %zu bytes", key, path,
 			       sizeof(sun.sun_path) - 1);
 	memcpy(sun.sun_path, path, strlen(path));
 	if (slash && slash != dir) {
@@ -139,14 +137,14 @@ listen_unix(const char *path, struct err *e)
 		if (dir_make(dir, 0755, e) < 0)
 			return -1;
 	}
-	if (remove_stale(&sun, e) < 0)
+	if (remove_stale(key, &sun, e) < 0)
 		return -1;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	before = umask(0117); /* no moment in which others may connect */
 	bad = fd < 0 || bind(fd, (struct sockaddr *)&sun, sizeof(sun)) < 0;
 	umask(before);
 	if (bad || listen(fd, BACKLOG) < 0)
-		return err_sys(e, "SOCKET %s", path);
+		return err_sys(e, "%s %s", key, path);
 	listening = fd;
 	fd = -1;
 	return listening;

@@ -11,8 +11,9 @@
 int listen_tcp(const char *text, char shown[LISTEN_SHOWN], struct err *e);
 
 /* Listen on a unix socket that its owner and group may use (0660). Its
- * directory is made; a socket that nobody serves any more is replaced. -1:
- * ERR_REFUSED when another process serves it, ERR_SYS. */
-int listen_unix(const char *path, struct err *e);
+ * directory is made; a socket that nobody serves any more is replaced. `key` is
+ * what names it in edeploy.conf. -1: ERR_REFUSED when another process serves
+ * it, ERR_SYS. */
+int listen_unix(const char *key, const char *path, struct err *e);
 
 #endif

@@ -10,8 +10,7 @@
 #include <sys/un.h>
 #include <time.h>
 
-#include "server/http.h"
-#include "server/listen.h"
+#include "server/fronts.h"
 #include "lib/clock.h"
 #include "lib/file.h"
 #include "lib/log.h"
@@ -22,27 +21,26 @@
 #define SITES_MAX 64
 
 struct options {
-	const char *conf, *listen;
+	const char *conf, *listen, *fastcgi;
 	int request_s;
 };
 
 struct server {
 	struct confs *confs;
 	struct app app;
-	struct http_server *front[2 * SITES_MAX];
-	size_t fronts;
-	const char *socket[SITES_MAX]; /* made by us, removed at the end */
-	size_t sockets;
+	struct fronts *fronts;
 };
 
 static const char usage[] =
-	"usage: edeployd [-c FILE] [--listen ADDR:PORT] "
+	"usage: edeployd [-c FILE] [--listen ADDR:PORT] [--fastcgi SOCKET] "
 	"[--request-seconds N]\n"
 	"\n"
 	"The server of eDeploy: gives each machine that asks its profile.\n"
 	"\n"
 	"  -c, --config FILE      configuration (/etc/edeploy.conf)\n"
 	"  --listen ADDR:PORT     serve there instead of LISTEN; port 0: any\n"
+	"  --fastcgi SOCKET       serve a web server there, instead of "
+	"FASTCGI\n"
 	"  --request-seconds N    a request must have arrived after that (30)\n"
 	"  -h, --help             this text\n"
 	"  -V, --version          the version\n"
@@ -65,6 +63,7 @@ read_options(int argc, char **argv, struct options *o)
 	static const struct option known[] = {
 		{ "config", required_argument, NULL, 'c' },
 		{ "listen", required_argument, NULL, 'l' },
+		{ "fastcgi", required_argument, NULL, 'f' },
 		{ "request-seconds", required_argument, NULL, 'r' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },
@@ -81,6 +80,9 @@ read_options(int argc, char **argv, struct options *o)
 			break;
 		case 'l':
 			o->listen = optarg;
+			break;
+		case 'f':
+			o->fastcgi = optarg;
 			break;
 		case 'r':
 			if (num_u64(optarg, 1, 3600, &n, "--request-seconds",
@@ -122,12 +124,6 @@ open_site(struct server *sv, const struct conf *c, struct err *e)
 {
 	struct site *s = NULL;
 
-	if (c->fastcgi)
-		return err_set(
-			e, ERR_INPUT,
-			"[%s] FASTCGI: this build does not serve FastCGI yet; "
-			"use LISTEN",
-			c->section);
 	if (c->hwdir && check_writable("HWDIR", c->hwdir, e) < 0)
 		return err_add(e, "[%s]", c->section);
 	if (check_writable("LOGDIR", c->logdir, e) < 0)
@@ -156,78 +152,16 @@ open_sites(struct server *sv, const char *path, struct err *e)
 }
 
 static int
-add_front(struct server *sv, const struct options *o, int fd,
-	  const char *section, struct err *e)
+serve(struct server *sv, const struct options *o, struct err *e)
 {
-	struct http_opts h = {
-		.app = &sv->app,
-		.fd = fd,
-		.section = section,
-		.spool_dir = sv->confs->at[0].storedir,
-		.request_s = o->request_s,
-	};
+	struct fronts_opts f = { .app = &sv->app,
+				 .confs = sv->confs,
+				 .conf_path = o->conf,
+				 .listen = o->listen,
+				 .fastcgi = o->fastcgi,
+				 .request_s = o->request_s };
 
-	if (fd < 0 || http_server_start(&sv->front[sv->fronts], &h, e) < 0)
-		return -1;
-	sv->fronts++;
-	return 0;
-}
-
-static int
-serve_tcp(struct server *sv, const struct options *o, const char *address,
-	  struct err *e)
-{
-	char shown[LISTEN_SHOWN];
-	int fd = listen_tcp(address, shown, e);
-
-	if (add_front(sv, o, fd, NULL, e) < 0)
-		return -1;
-	log_line(LOG_INFO, "listening on %s", shown);
-	return 0;
-}
-
-/* Each address once: sections may share one. */
-static int
-serve_network(struct server *sv, const struct options *o, struct err *e)
-{
-	const struct confs *cs = sv->confs;
-	size_t served = 0;
-
-	if (o->listen)
-		return serve_tcp(sv, o, o->listen, e);
-	for (size_t i = 0; i < cs->len; i++) {
-		size_t j = 0;
-
-		if (!cs->at[i].listen)
-			continue;
-		while (!str_eq(cs->at[j].listen, cs->at[i].listen))
-			j++;
-		if (j == i && serve_tcp(sv, o, cs->at[i].listen, e) < 0)
-			return err_add(e, "[%s]", cs->at[i].section);
-		served++;
-	}
-	if (served == 0)
-		return err_set(
-			e, ERR_INPUT,
-			"%s: no LISTEN, and no --listen: say where to serve, "
-			"as in LISTEN = 0.0.0.0:80",
-			o->conf);
-	return 0;
-}
-
-static int
-serve_sockets(struct server *sv, const struct options *o, struct err *e)
-{
-	for (size_t i = 0; i < sv->confs->len; i++) {
-		const struct conf *c = &sv->confs->at[i];
-		int fd = listen_unix(c->socket, e);
-
-		if (fd >= 0)
-			sv->socket[sv->sockets++] = c->socket;
-		if (add_front(sv, o, fd, c->section, e) < 0)
-			return err_add(e, "[%s]", c->section);
-	}
-	return 0;
+	return fronts_open(&sv->fronts, &f, e);
 }
 
 /* sd_notify(3) without its library. */
@@ -253,16 +187,6 @@ tell_systemd(const char *text)
 				    len));
 }
 
-static unsigned
-busy(const struct server *sv)
-{
-	unsigned n = 0;
-
-	for (size_t i = 0; i < sv->fronts; i++)
-		n += http_server_busy(sv->front[i]);
-	return n;
-}
-
 /* Until a signal to stop comes; deadlines are looked at meanwhile. */
 static void
 wait_for_stop(struct server *sv, const sigset_t *stop)
@@ -272,11 +196,11 @@ wait_for_stop(struct server *sv, const sigset_t *stop)
 
 	do {
 		sig = sigtimedwait(stop, NULL, &second);
-		for (size_t i = 0; i < sv->fronts; i++)
-			http_server_tick(sv->front[i]);
+		fronts_tick(sv->fronts);
 	} while (sig < 0);
 	log_line(LOG_INFO, "%s: stopping, %u requests in flight",
-		 sig == SIGTERM ? "SIGTERM" : "SIGINT", busy(sv));
+		 sig == SIGTERM ? "SIGTERM" : "SIGINT",
+		 fronts_busy(sv->fronts));
 }
 
 static void
@@ -286,23 +210,19 @@ finish(struct server *sv)
 	const struct timespec moment = { .tv_nsec = 20 * 1000 * 1000 };
 
 	sv->app.stopping = true;
-	for (size_t i = 0; i < sv->fronts; i++)
-		http_server_quiesce(sv->front[i]);
-	while (busy(sv) > 0 && clock_boot_ms() < until)
+	fronts_quiesce(sv->fronts);
+	while (fronts_busy(sv->fronts) > 0 && clock_boot_ms() < until)
 		nanosleep(&moment, NULL);
-	if (busy(sv) > 0)
+	if (fronts_busy(sv->fronts) > 0)
 		log_line(LOG_WARNING, "%u requests were cut after %d s",
-			 busy(sv), STOP_MS / 1000);
+			 fronts_busy(sv->fronts), STOP_MS / 1000);
 }
 
 static void
 close_all(struct server *sv)
 {
 	sv->app.stopping = true;
-	for (size_t i = 0; i < sv->fronts; i++)
-		http_server_free(sv->front[i]);
-	for (size_t i = 0; i < sv->sockets; i++)
-		unlink(sv->socket[i]);
+	fronts_free(sv->fronts);
 	for (size_t i = 0; i < sv->app.len; i++)
 		site_free(sv->app.site[i]);
 	free(sv->app.site);
@@ -316,8 +236,7 @@ run(const struct options *o, const sigset_t *stop)
 	struct err e = { 0 };
 	int code = 0;
 
-	if (open_sites(&sv, o->conf, &e) < 0 || serve_sockets(&sv, o, &e) < 0 ||
-	    serve_network(&sv, o, &e) < 0) {
+	if (open_sites(&sv, o->conf, &e) < 0 || serve(&sv, o, &e) < 0) {
 		log_line(LOG_ERROR, "%s", e.text);
 		code = e.kind == ERR_INPUT ? 2 : 1;
 	} else {

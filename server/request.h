@@ -10,7 +10,7 @@
 #include "lib/err.h"
 
 /* One finished request and its reply, as values: whoever carries them
- * (libmicrohttpd now, FastCGI later) is not seen from here. */
+ * (libmicrohttpd or libfcgi) is not seen from here. */
 struct request {
 	const char *method;  /* "GET", ...; HEAD comes as it is */
 	const char *path;    /* as path_clean made it */

@@ -1,5 +1,5 @@
 /* The table of what is served. Everything that a request may do is a row
- * here; how it came (TCP, unix socket, later FastCGI) is not known here. */
+ * here; how it came (TCP, unix socket, FastCGI) is not known here. */
 #include "server/route.h"
 #include "server/handler.h"
 #include "lib/log.h"

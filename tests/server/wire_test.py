@@ -2,8 +2,9 @@
 """The wire of edeployd as programs see it: a real server on a free port of
 loopback, real curl, and raw sockets where a client misbehaves.
 
-usage: wire_test.py EDEPLOYD   (a server whose site is tests/server/fake_site.c;
-tests/e2e has the whole one)"""
+usage: wire_test.py EDEPLOYD NGINX_CONF   (a server whose site is
+tests/server/fake_site.c; tests/e2e has the whole one; the configuration is the
+one we ship, with the paths of the test put in)"""
 import gzip
 import hashlib
 import http.client
@@ -59,10 +60,13 @@ class Server:
                         f"LOCKFILE={self.path(s, 'lock')}\n"
                         f"SOCKET={self.path(s, 'sock')}\n{keys}\n")
         self.proc = subprocess.Popen(
-            [program, "-c", self.conf, "--listen", "127.0.0.1:0", *args],
+            [program, "-c", self.conf, *self.where(), *args],
             stderr=open(self.log, "w"))
         self.port = self.wait_ready()
         self.url = f"http://127.0.0.1:{self.port}"
+
+    def where(self):
+        return "--listen", "127.0.0.1:0"
 
     def path(self, section, name):
         return os.path.join(self.dir, section, name)
@@ -92,6 +96,68 @@ class Server:
         log = open(self.log).read()
         shutil.rmtree(self.dir)
         return log
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Behind(Server):
+    """edeployd behind nginx, by FastCGI, as our configuration has it."""
+
+    def __init__(self, program, site_conf, **rest):
+        self.site_conf = site_conf
+        self.nginx = None
+        super().__init__(program, **rest)
+
+    def where(self):
+        self.fastcgi = os.path.join(self.dir, "fastcgi.sock")
+        return "--fastcgi", self.fastcgi
+
+    def wait_ready(self):
+        until = time.time() + 20
+        while "ready" not in open(self.log).read():
+            if time.time() > until or self.proc.poll() is not None:
+                sys.exit(f"Bail out! not ready: {open(self.log).read()}")
+            time.sleep(0.02)
+        port = free_port()
+        self.start_nginx(port)
+        while time.time() < until:
+            try:
+                socket.create_connection(("127.0.0.1", port), 1).close()
+                return port
+            except OSError:
+                time.sleep(0.02)
+        sys.exit("Bail out! nginx does not listen: " +
+                 open(os.path.join(self.dir, "nginx.log")).read())
+
+    def start_nginx(self, port):
+        """nginx, whose workers may use the socket as a group member would."""
+        text = open(self.site_conf).read()
+        for ours, tests in (("listen 80;", f"listen 127.0.0.1:{port};"),
+                            ("/run/edeploy/fastcgi.sock;", self.fastcgi + ";")):
+            assert text.count(ours) == 1, ours
+            text = text.replace(ours, tests)
+        conf = os.path.join(self.dir, "nginx.conf")
+        temps = "".join(
+            f"{t}_temp_path {self.dir}/{t};\n" for t in
+            ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+        user = "user root;\n" if os.geteuid() == 0 else ""
+        open(conf, "w").write(
+            f"{user}daemon off;\npid {self.dir}/nginx.pid;\n"
+            f"error_log {self.dir}/nginx.log;\nevents {{}}\n"
+            f"http {{\naccess_log off;\n{temps}{text}}}\n")
+        self.nginx = subprocess.Popen(
+            ["/usr/sbin/nginx", "-c", conf, "-e",
+             os.path.join(self.dir, "nginx.log")])
+
+    def close(self):
+        if self.nginx:
+            self.nginx.terminate()
+            self.nginx.wait(20)
+        return super().close()
 
 
 def curl(*args, body=None):
@@ -486,7 +552,7 @@ def test_rude(s):
     check("clients that went away leave it well", upload(s).status == 200)
 
 
-def test_many(s):
+def test_crowd(s):
     body = json.dumps(FACTS).encode()
     answers, errors = set(), []
 
@@ -506,6 +572,10 @@ def test_many(s):
         t.join()
     check("64 clients of one run at once get the same bytes",
           len(answers) == 1 and not errors, (answers, errors[:3]))
+
+
+def test_many(s):
+    test_crowd(s)
     ask_ = b"GET /boot.ipxe HTTP/1.1\r\nHost: x\r\n"
     got = raw(s.port, (ask_ + b"\r\n") * 3 + ask_ + b"Connection: close\r\n\r\n")
     check("four requests in one packet get four answers",
@@ -606,7 +676,11 @@ def test_start(program):
              "another program"),
             ("no LISTEN", "", (), 2, "no LISTEN"),
             ("a LISTEN without port", "LISTEN=127.0.0.1\n", (), 2, "ADDR:PORT"),
-            ("FASTCGI", "FASTCGI=/x\n", (), 2, "FastCGI"),
+            ("a FASTCGI that is a file", "FASTCGI=/dev/null\n", (), 1,
+             "is no socket"),
+            ("a FASTCGI that another serves",
+             f"FASTCGI={s.path('SERVER', 'sock')}\n", (), 1,
+             "another edeployd"),
             ("an unknown key", "NOPE=1\n", (), 2, "other.conf:8"),
             ("an unknown option", "", ("--nope",), 2, "usage:"),
             ("a key given twice", "BOOTDIR=/x\n", (), 2, "BOOTDIR is there"),
@@ -637,6 +711,61 @@ def test_start(program):
     s.close()
 
 
+def test_cgi(s):
+    """What differs between the fronts: nginx keeps the deadlines of clients
+    and sends whole requests, so only its own faults come through."""
+    sock = s.path("SERVER", "sock")
+    got = curl(s.url + "/v1/machines")
+    check("operator calls through nginx are 403", got.status == 403, got)
+    got = curl("--unix-socket", sock, "http://x/v1/machines")
+    check("and served on the section's socket", got.status == 200, got)
+    mode = os.stat(s.fastcgi).st_mode & 0o777
+    check("the FastCGI socket is 0660", mode == 0o660, oct(mode))
+    for what, text in (("nothing", b""), ("garbage", b"GET / HTTP/1.0\r\n\r\n"),
+                       ("half a header", b"\1\1\0\1\0\10\0\0\0\1")):
+        for _ in range(20):
+            with socket.socket(socket.AF_UNIX) as c:
+                c.connect(s.fastcgi)
+                c.sendall(text)
+        check(f"a peer that sends {what} leaves it well",
+              upload(s).status == 200)
+    with socket.socket(socket.AF_UNIX) as c:
+        c.connect(s.fastcgi)
+        c.sendall(b"\1\1\0\1\0\10\0\0\0\1\0\0\0\0\0\0"  # begin, responder
+                  b"\1\4\0\1\0\0\0\0" b"\1\5\0\1\0\0\0\0")
+        got = c.recv(65536)
+    check("parameters that are missing are told", b"Status: 500" in got and
+          b"REQUEST_URI" in got, got)
+
+
+def stop_cgi(s):
+    """SIGTERM with a silent peer on one thread and a request on another."""
+    silent = socket.socket(socket.AF_UNIX)
+    silent.connect(s.fastcgi)
+    silent.sendall(b"\1\1\0\1")
+    time.sleep(0.3)
+    start = time.time()
+    code = s.stop()
+    silent.close()
+    check("SIGTERM ends FastCGI, too", code == 0 and time.time() - start < 5,
+          (code, time.time() - start, open(s.log).read()[-3000:]))
+    check("its sockets are gone", not os.path.exists(s.fastcgi) and
+          not os.path.exists(s.path("SERVER", "sock")))
+
+
+def test_behind(program, site_conf):
+    s = Behind(program, site_conf, sections=("SERVER", "LAB"))
+    try:
+        for test in (test_upload, test_old_form, test_old_log, test_run,
+                     test_boot, test_file, test_cgi, test_crowd):
+            test(s)
+        stop_cgi(s)
+    finally:
+        log = s.close()
+    check("no sanitizer spoke", "Sanitizer" not in log and
+          "runtime error" not in log, log[-3000:])
+
+
 def main():
     program = os.path.abspath(sys.argv[1])
     s = Server(program, sections=("SERVER", "LAB"))
@@ -654,6 +783,7 @@ def main():
     test_slow(program)
     test_stop(program)
     test_start(program)
+    test_behind(program, sys.argv[2])
     print(f"1..{count}")
     return 1 if failed else 0
 
