@@ -234,8 +234,91 @@ def test_crowd(programs):
     s.end()
 
 
+class Second:
+    """Another edeployd on the store and files of `first`."""
+
+    def __init__(self, first):
+        conf = f"{first.dir}/conf2"
+        with open(f"{first.dir}/conf") as f:
+            text = f.read().replace(f"{first.dir}/sock", f"{first.dir}/sock2")
+        with open(conf, "w") as f:
+            f.write(text)
+        self.dir, self.programs = first.dir, first.programs
+        self.port = None
+        self.first = first
+
+    def __enter__(self):
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            self.port = s.getsockname()[1]
+        self.proc = subprocess.Popen(
+            [self.programs[0], "-c", f"{self.dir}/conf2", "--listen",
+             f"127.0.0.1:{self.port}"], stderr=subprocess.PIPE, text=True)
+        self.said = ""
+        for line in self.proc.stderr:
+            self.said += line
+            if "ready" in line:
+                break
+        threading.Thread(target=self.proc.stderr.read, daemon=True).start()
+        return self
+
+    def __exit__(self, *why):
+        self.proc.terminate()
+        self.proc.wait(20)
+
+    ask = Server.ask
+    upload = Server.upload
+    events = Server.events
+
+
+def test_two_processes(programs):
+    entries = ",\n".join(f"{{'ip': '10.2.0.{i + 1}'}}" for i in range(90))
+    s = Server(*programs, "[('vm', 60)]\n", f"[{entries}]\n")
+    got, lock = {}, threading.Lock()
+    with Second(s) as second:
+        servers = s, second
+
+        def some(k):
+            for n in range(k, 80, 8):
+                mine = servers[n % 2], servers[(n + 1) % 2]
+                status, text, head = mine[0].upload(2000 + n, 300 + n)
+                again = mine[1].upload(2000 + n, 300 + n)
+                token = head.get("Edeploy-Token")
+                told = token and mine[1].events(2000 + n, token, {
+                    "kind": "phase", "phase": "disks"})[0]
+                m = re.search(r'"(10\.2\.\d+\.\d+)"', text)
+                with lock:
+                    got[n] = (status, m and m.group(1), again[1] == text or
+                              status != 200, told)
+
+        threads = [threading.Thread(target=some, args=(k,)) for k in range(8)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+    assigned = [g[1] for g in got.values() if g[0] == 200]
+    check("two processes on one store: 60 units, 60 addresses, each once",
+          len(assigned) == 60 and len(set(assigned)) == 60,
+          sorted(map(str, got.values()))[:5] + [len(assigned)])
+    check("each other waits", sorted({g[0] for g in got.values()}) ==
+          [200, 503], {str(g) for g in got.values() if g[0] not in
+                       (200, 503)})
+    check("the other process answers the same bytes",
+          all(g[2] for g in got.values()), got)
+    check("and takes the run's reports",
+          all(g[3] == 200 for g in got.values() if g[0] == 200),
+          [g for g in got.values()][:5])
+    time.sleep(1.5)
+    with open(f"{s.dir}/site/vm.cmdb") as f:
+        used = re.findall(r"'ip': '(10\.2\.0\.\d+)'[^}]*'used': 1", f.read())
+    check("the file says the same", sorted(used) == sorted(assigned),
+          (len(used), len(assigned)))
+    s.end()
+
+
 test_life(sys.argv[1:3])
 test_files(sys.argv[1:3])
 test_crowd(sys.argv[1:3])
+test_two_processes(sys.argv[1:3])
 print(f"1..{count}")
 sys.exit(1 if failed else 0)
