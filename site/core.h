@@ -83,8 +83,19 @@ void entries_write_back(struct site *s);
 /* Give the entry back: free for the next. */
 int entry_release(struct site *s, int64_t entry, struct err *e);
 
-/* ---- texts ---- */
+/* ---- machines for people ---- */
 
 char *machine_name(int64_t id); /* m12, owned */
+
+/* The machine of that id, hostname, MAC, serial or UUID. ERR_REFUSED when
+ * `name` names none or several. */
+int machine_by_name(struct store *store, const char *name,
+		    struct store_machine *m, struct err *e);
+
+/* A variable of its assignment, NULL when it has none; owned. */
+char *machine_var(const struct store_machine *m, const char *name);
+
+/* An event as docs/wire.md has it. */
+struct value *event_value(const struct store_event *ev);
 
 #endif

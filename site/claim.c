@@ -1,0 +1,119 @@
+/* The machine's entry of a CMDB. */
+#include "lib/json.h"
+#include "site/asking.h"
+
+struct offer {
+	struct cmdb_candidate *at;
+	struct store_entry *rows;
+	size_t len;
+};
+
+static int
+offer_row(void *ctx, const struct store_entry *t)
+{
+	struct offer *o = ctx;
+	struct value *fields = NULL;
+	struct err e = { 0 };
+
+	if (json_parse(&fields, t->fields, strlen(t->fields), &e) < 0)
+		return 0;
+	if ((o->len & (o->len - 1)) == 0) {
+		size_t room = o->len ? 2 * o->len : 1;
+
+		o->at = base_resize(o->at, room, sizeof(*o->at));
+		o->rows = base_resize(o->rows, room, sizeof(*o->rows));
+	}
+	o->at[o->len] = (struct cmdb_candidate){
+		fields, t->used, t->machine ? machine_name(t->machine) : NULL
+	};
+	o->rows[o->len] = *t;
+	o->rows[o->len].profile = base_strdup(t->profile);
+	o->rows[o->len].fields = NULL;
+	o->rows[o->len++].origin = base_strdup(t->origin);
+	return 0;
+}
+
+static void
+offer_clear(struct offer *o)
+{
+	size_t i;
+
+	for (i = 0; i < o->len; i++) {
+		value_free((struct value *)(uintptr_t)o->at[i].fields);
+		free((char *)(uintptr_t)o->at[i].owner);
+		store_entry_clear(&o->rows[i]);
+	}
+	free(o->at);
+	free(o->rows);
+}
+
+static struct cmdb_var *
+cmdb_vars(const struct bindings *b)
+{
+	struct cmdb_var *v = base_array(b->len, sizeof(*v));
+	size_t i;
+
+	for (i = 0; i < b->len; i++)
+		v[i] = (struct cmdb_var){ b->at[i].name, b->at[i].value,
+					  b->at[i].key,
+					  is_identity(&b->at[i]) };
+	return v;
+}
+
+/* Claim row `at`: *entry gets its fields with the machine's words in them. */
+static int
+claim(struct site *s, struct asking *a, struct offer *o, size_t at,
+      const struct cmdb_var *vars, size_t vars_len, struct value **entry,
+      struct err *e)
+{
+	struct store_entry *row = &o->rows[at];
+	AUTO_CLEAR(buf) json = { 0 };
+	int64_t before = row->machine;
+
+	*entry = cmdb_claim(o->at[at].fields, vars, vars_len);
+	value_json(*entry, 0, &json);
+	if (before == a->m.id && value_eq(*entry, o->at[at].fields)) {
+		a->m.entry = row->id;
+		return 0;
+	}
+	row->fields = buf_take(&json);
+	row->used = true;
+	row->machine = a->m.id;
+	row->gen++;
+	a->m.entry = row->id;
+	entries_dirty(s, row->profile);
+	return store_entry_put(s->writer, row, e);
+}
+
+int
+claim_entry(struct site *s, struct asking *a, const struct profile *p,
+	    const struct bindings *b, struct value **entry, struct err *e)
+{
+	__attribute__((cleanup(offer_clear))) struct offer o = { 0 };
+	AUTO_FREE struct cmdb_var *vars = cmdb_vars(b);
+	AUTO_FREE char *me = machine_name(a->m.id);
+	AUTO_FREE char *taken = NULL;
+	const char *why = "No more entry in the CMDB, aborting.";
+	size_t at = 0;
+
+	if (!p->cmdb_text)
+		return 0;
+	if (store_entries(s->writer, p->name, offer_row, &o, e) < 0)
+		return -1;
+	switch (cmdb_choose(o.at, o.len, vars, b->len, me, &at)) {
+	case CMDB_CHOSEN:
+		return claim(s, a, &o, at, vars, b->len, entry, e);
+	case CMDB_NONE:
+		why = "No entry matched in the CMDB, aborting.";
+		break;
+	case CMDB_FULL:
+		break;
+	case CMDB_TAKEN:
+		taken = base_printf("its entry in %s.cmdb belongs to machine "
+				    "%s; this is %s",
+				    p->name, o.at[at].owner, me);
+		why = taken;
+	}
+	buf_printf(&a->detail, "%s: %s\n", p->name, why);
+	return turn_away(s, a, SITE_WAITS, why, e) < 0 ? -1 : 1;
+}
