@@ -14,6 +14,17 @@ hash_hex(const void *bytes, size_t len, char out[HASH_HEX])
 	sodium_bin2hex(out, HASH_HEX, h, sizeof(h));
 }
 
+int64_t
+hash_short(const void *bytes, size_t len)
+{
+	unsigned char h[crypto_generichash_BYTES_MIN];
+	uint64_t n;
+
+	crypto_generichash(h, sizeof(h), bytes, len, NULL, 0);
+	memcpy(&n, h, sizeof(n));
+	return (int64_t)(n >> 1);
+}
+
 void
 token_make(char out[TOKEN_HEX])
 {

@@ -1,51 +1,6 @@
 /* The machine's entry of a CMDB. */
-#include "lib/json.h"
 #include "site/asking.h"
-
-struct offer {
-	struct cmdb_candidate *at;
-	struct store_entry *rows;
-	size_t len;
-};
-
-static int
-offer_row(void *ctx, const struct store_entry *t)
-{
-	struct offer *o = ctx;
-	struct value *fields = NULL;
-	struct err e = { 0 };
-
-	if (json_parse(&fields, t->fields, strlen(t->fields), &e) < 0)
-		return 0;
-	if ((o->len & (o->len - 1)) == 0) {
-		size_t room = o->len ? 2 * o->len : 1;
-
-		o->at = base_resize(o->at, room, sizeof(*o->at));
-		o->rows = base_resize(o->rows, room, sizeof(*o->rows));
-	}
-	o->at[o->len] = (struct cmdb_candidate){
-		fields, t->used, t->machine ? machine_name(t->machine) : NULL
-	};
-	o->rows[o->len] = *t;
-	o->rows[o->len].profile = base_strdup(t->profile);
-	o->rows[o->len].fields = NULL;
-	o->rows[o->len++].origin = base_strdup(t->origin);
-	return 0;
-}
-
-static void
-offer_clear(struct offer *o)
-{
-	size_t i;
-
-	for (i = 0; i < o->len; i++) {
-		value_free((struct value *)(uintptr_t)o->at[i].fields);
-		free((char *)(uintptr_t)o->at[i].owner);
-		store_entry_clear(&o->rows[i]);
-	}
-	free(o->at);
-	free(o->rows);
-}
+#include "site/offer.h"
 
 static struct cmdb_var *
 cmdb_vars(const struct bindings *b)
@@ -89,7 +44,7 @@ int
 claim_entry(struct site *s, struct asking *a, const struct profile *p,
 	    const struct bindings *b, struct value **entry, struct err *e)
 {
-	__attribute__((cleanup(offer_clear))) struct offer o = { 0 };
+	AUTO_CLEAR(offer) o = { 0 };
 	AUTO_FREE struct cmdb_var *vars = cmdb_vars(b);
 	AUTO_FREE char *me = machine_name(a->m.id);
 	AUTO_FREE char *taken = NULL;
@@ -98,7 +53,7 @@ claim_entry(struct site *s, struct asking *a, const struct profile *p,
 
 	if (!p->cmdb_text)
 		return 0;
-	if (store_entries(s->writer, p->name, offer_row, &o, e) < 0)
+	if (offer_load(&o, s->writer, p->name, vars, b->len, a->m.id, e) < 0)
 		return -1;
 	switch (cmdb_choose(o.at, o.len, vars, b->len, me, &at)) {
 	case CMDB_CHOSEN:

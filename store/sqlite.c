@@ -9,11 +9,10 @@
 #include "lib/file.h"
 #include "lib/hash.h"
 
-#define SCHEMA_VERSION 1
 #define BUSY_MS 10000
 
 /* Portable on purpose: another engine can take the same tables. */
-static const char schema[] =
+static const char schema_1[] =
 	"CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;"
 	"CREATE TABLE machines ("
 	" id INTEGER PRIMARY KEY AUTOINCREMENT, condition INTEGER NOT NULL,"
@@ -49,6 +48,78 @@ static const char schema[] =
 	" at_ms INTEGER NOT NULL, kind TEXT NOT NULL, body TEXT NOT NULL,"
 	" UNIQUE (run, number)) STRICT;";
 
+/* What choosing an entry and counting units ask, so that neither reads all. A
+ * unit is counted by what the machine's row says, whoever changes it. */
+#define IS_LIVE(row) row ".condition IN (1, 2, 3)"
+#define LIVE_UP " ON CONFLICT (profile) DO UPDATE SET machines = machines + 1;"
+static const char schema_2[] =
+	"ALTER TABLE entries ADD COLUMN shape TEXT NOT NULL DEFAULT '';"
+	"CREATE INDEX entries_free ON entries (profile, shape, position)"
+	" WHERE used = 0 AND machine IS NULL AND gone = 0;"
+	"CREATE TABLE entry_values (hash INTEGER NOT NULL,"
+	" entry INTEGER NOT NULL, PRIMARY KEY (hash, entry))"
+	" STRICT, WITHOUT ROWID;"
+	"DROP INDEX machines_live;"
+	"CREATE TABLE live (profile TEXT PRIMARY KEY,"
+	" machines INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+	"INSERT INTO live SELECT profile, count(*) FROM machines"
+	" WHERE profile IS NOT NULL AND " IS_LIVE(
+		"machines") " GROUP BY profile;"
+			    "CREATE TRIGGER machines_come AFTER INSERT ON "
+			    "machines"
+			    " WHEN new.profile IS NOT NULL AND " IS_LIVE(
+				    "new") " BEGIN"
+					   " INSERT INTO live VALUES "
+					   "(new.profile, 1)" LIVE_UP " END;"
+					   "CREATE TRIGGER machines_change "
+					   "AFTER UPDATE ON machines"
+					   " WHEN old.profile IS NOT "
+					   "new.profile OR"
+					   " (" IS_LIVE("old") ") <> (" IS_LIVE(
+						   "new") ") BEGIN"
+							  " UPDATE live SET "
+							  "machines = machines "
+							  "- 1"
+							  " WHERE profile = "
+							  "old.profile "
+							  "AND " IS_LIVE(
+								  "old") ";"
+									 " INSE"
+									 "RT "
+									 "INTO "
+									 "live "
+									 "SELEC"
+									 "T "
+									 "new."
+									 "profi"
+									 "le, 1"
+									 " WHER"
+									 "E "
+									 "new."
+									 "profi"
+									 "le "
+									 "IS "
+									 "NOT "
+									 "NULL "
+									 "AND"
+									 " " IS_LIVE(
+										 "new")
+										 LIVE_UP
+	" END;"
+	"CREATE TRIGGER machines_go AFTER DELETE ON machines BEGIN"
+	" UPDATE live SET machines = machines - 1"
+	" WHERE profile = old.profile AND " IS_LIVE("old") "; END;";
+
+/* Each brings the store of the version before it to its own. */
+static const struct step {
+	const char *sql;
+	int (*then)(struct store *s, struct err *e);
+} steps[] = {
+	{ schema_1, NULL },
+	{ schema_2, store_entries_index },
+};
+#define SCHEMA_VERSION ((int)ARRAY_LEN(steps))
+
 #define MACHINE_COLUMNS                                                        \
 	"id, condition, reason, product, facts, peer, first_seen_ms,"          \
 	" last_seen_ms, reinstall, profile, entry, vars, run"
@@ -75,8 +146,7 @@ static const char *const sql[S_COUNT] = {
 	[S_MACHINE_GET] =
 		"SELECT " MACHINE_COLUMNS " FROM machines WHERE id = ?",
 	[S_MACHINES] = "SELECT " MACHINE_COLUMNS " FROM machines ORDER BY id",
-	[S_LIVE] = "SELECT count(*) FROM machines WHERE profile = ?"
-		   " AND condition IN (1, 2, 3)",
+	[S_LIVE] = "SELECT machines FROM live WHERE profile = ?",
 	[S_IDENTITY_ADD] = "INSERT INTO identities (kind, value, machine)"
 			   " VALUES (?,?,?) ON CONFLICT (kind, value)"
 			   " DO UPDATE SET machine = excluded.machine"
@@ -88,14 +158,30 @@ static const char *const sql[S_COUNT] = {
 	[S_IDENTITIES] = "SELECT kind, value FROM identities WHERE machine = ?"
 			 " ORDER BY kind, value",
 	[S_ENTRY_ADD] = "INSERT INTO entries (profile, position, gen, fields,"
-			" origin, used, machine, gone)"
-			" VALUES (?,?,?,?,?,?,nullif(?, 0),?)",
+			" origin, used, machine, gone, shape)"
+			" VALUES (?,?,?,?,?,?,nullif(?, 0),?,?)",
 	[S_ENTRY_PUT] = "UPDATE entries SET profile = ?, position = ?,"
 			" gen = ?, fields = ?, origin = ?, used = ?,"
-			" machine = nullif(?, 0), gone = ? WHERE id = ?",
+			" machine = nullif(?, 0), gone = ?, shape = ?"
+			" WHERE id = ?",
 	[S_ENTRY_GET] = "SELECT " ENTRY_COLUMNS " FROM entries WHERE id = ?",
 	[S_ENTRIES] = "SELECT " ENTRY_COLUMNS " FROM entries"
 		      " WHERE profile = ? AND gone = 0 ORDER BY position, id",
+	[S_ENTRIES_OWNED] = "SELECT " ENTRY_COLUMNS " FROM entries"
+			    " WHERE machine = ? AND profile = ? AND gone = 0",
+	[S_ENTRIES_HOLDING] = "SELECT " ENTRY_COLUMNS " FROM entry_values"
+			      " JOIN entries ON id = entry WHERE hash = ?"
+			      " AND gone = 0",
+	[S_ENTRY_FREE] = "SELECT " ENTRY_COLUMNS ", shape FROM entries"
+			 " WHERE profile = ? AND shape > ? AND used = 0"
+			 " AND machine IS NULL AND gone = 0"
+			 " ORDER BY shape, position, id LIMIT 1",
+	[S_ENTRY_VALUE_ADD] = "INSERT INTO entry_values (hash, entry)"
+			      " VALUES (?,?) ON CONFLICT DO NOTHING",
+	[S_ENTRY_VALUE_DROP] = "DELETE FROM entry_values WHERE hash = ?"
+			       " AND entry = ?",
+	[S_ENTRY_NEXT] = "SELECT id FROM entries WHERE id > ? ORDER BY id"
+			 " LIMIT 1",
 	[S_RUN_ADD] = "INSERT INTO runs (" RUN_COLUMNS ")"
 		      " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 	[S_RUN_PUT] = "UPDATE runs SET token = ?, machine = ?, started_ms = ?,"
@@ -241,21 +327,47 @@ one_text(struct store *s, const char *query, char *out, size_t size,
 }
 
 static int
-make_tables(struct store *s, struct err *e)
+name_store(struct store *s, struct err *e)
 {
-	AUTO_FREE char *meta = NULL;
+	AUTO_FREE char *sql_text = NULL;
 	char id[TOKEN_HEX];
 
 	token_make(id);
 	id[16] = '\0';
-	meta = base_printf("INSERT INTO meta VALUES ('id', '%s');"
-			   "PRAGMA user_version = %d;",
-			   id, SCHEMA_VERSION);
+	sql_text = base_printf("INSERT INTO meta VALUES ('id', '%s')", id);
+	return run_sql(s, sql_text, e);
+}
+
+static int
+take_steps(struct store *s, int version, struct err *e)
+{
+	AUTO_FREE char *done =
+		base_printf("PRAGMA user_version = %d", SCHEMA_VERSION);
+
+	for (int i = version; i < SCHEMA_VERSION; i++) {
+		if (run_sql(s, steps[i].sql, e) < 0 ||
+		    (i == 0 && name_store(s, e) < 0) ||
+		    (steps[i].then && steps[i].then(s, e) < 0))
+			return -1;
+	}
+	return run_sql(s, done, e);
+}
+
+/* From an older schema, or from nothing, to today's: all or nothing. Two
+ * programs may start at once, so the version is read inside. */
+static int
+renew_schema(struct store *s, struct err *e)
+{
+	char version[24];
+
 	if (store_begin(s, e) < 0)
 		return -1;
-	if (run_sql(s, schema, e) < 0 || run_sql(s, meta, e) < 0) {
+	if (one_text(s, "PRAGMA user_version", version, sizeof(version), e) <
+		    0 ||
+	    take_steps(s, atoi(version), e) < 0) {
 		store_rollback(s);
-		return -1;
+		return err_add(e, "bringing the store to schema %d",
+			       SCHEMA_VERSION);
 	}
 	return store_commit(s, e);
 }
@@ -273,7 +385,8 @@ check_schema(struct store *s, bool may_make, struct err *e)
 			"%.120s: written by a newer eDeploy (schema %s, this "
 			"one knows %d); run that version",
 			s->path, version, SCHEMA_VERSION);
-	if (atoi(version) == 0 && may_make && make_tables(s, e) < 0)
+	if (atoi(version) < SCHEMA_VERSION && may_make &&
+	    renew_schema(s, e) < 0)
 		return -1;
 	return one_text(s, "SELECT value FROM meta WHERE name = 'id'", s->id,
 			sizeof(s->id), e);

@@ -21,6 +21,12 @@ enum statement {
 	S_ENTRY_PUT,
 	S_ENTRY_GET,
 	S_ENTRIES,
+	S_ENTRIES_OWNED,
+	S_ENTRIES_HOLDING,
+	S_ENTRY_FREE,
+	S_ENTRY_VALUE_ADD,
+	S_ENTRY_VALUE_DROP,
+	S_ENTRY_NEXT,
 	S_RUN_ADD,
 	S_RUN_PUT,
 	S_RUN_GET,
@@ -54,6 +60,9 @@ int store_do(struct store *s, sqlite3_stmt *q, struct err *e);
 /* One row: 1 there, 0 none, -1 failed. Reset it with store_end. */
 int store_row(struct store *s, sqlite3_stmt *q, struct err *e);
 void store_end(sqlite3_stmt *q);
+
+/* All entries indexed anew: for a store of an older schema. */
+int store_entries_index(struct store *s, struct err *e);
 
 /* Column as owned text, NULL for NULL. */
 char *store_text(sqlite3_stmt *q, int column);

@@ -128,10 +128,9 @@ store_live(struct store *s, const char *profile, uint64_t *out, struct err *e)
 		return -1;
 	store_bind(q, "t", profile);
 	row = store_row(s, q, e);
-	if (row == 1)
-		*out = (uint64_t)sqlite3_column_int64(q, 0);
+	*out = row == 1 ? (uint64_t)sqlite3_column_int64(q, 0) : 0;
 	store_end(q);
-	return row == 1 ? 0 : -1;
+	return row < 0 ? -1 : 0;
 }
 
 /* ---- identities ---- */

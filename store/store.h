@@ -80,7 +80,8 @@ typedef int store_each_machine(void *ctx, const struct store_machine *m);
 int store_machines(struct store *s, store_each_machine *each, void *ctx,
 		   struct err *e);
 
-/* How many machines of this profile are assigned, installing or installed. */
+/* How many machines of this profile are assigned, installing or installed:
+ * counted as they change, in the same transaction. */
 int store_live(struct store *s, const char *profile, uint64_t *out,
 	       struct err *e);
 
@@ -121,6 +122,22 @@ int store_entry_get(struct store *s, int64_t id, struct store_entry *out,
 typedef int store_each_entry(void *ctx, const struct store_entry *t);
 int store_entries(struct store *s, const char *profile, store_each_entry *each,
 		  void *ctx, struct err *e); /* by position */
+
+/* What choosing asks, in a time that does not grow with the entries. `each`
+ * returns non-zero to stop. */
+
+/* The entry of `machine`, if it is of this profile. */
+int store_entries_owned(struct store *s, const char *profile, int64_t machine,
+			store_each_entry *each, void *ctx, struct err *e);
+/* Those whose field `name` is the text `value`, with an owner or without; now
+ * and then another one, too. In no order. */
+int store_entries_holding(struct store *s, const char *profile,
+			  const char *name, const char *value, bool owned,
+			  store_each_entry *each, void *ctx, struct err *e);
+/* Of the entries that are neither used nor owned, the first of each set of
+ * field names. */
+int store_entries_free(struct store *s, const char *profile,
+		       store_each_entry *each, void *ctx, struct err *e);
 
 /* ---- runs ---- */
 

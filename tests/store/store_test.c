@@ -7,7 +7,7 @@
 #include <sys/wait.h>
 
 #include "lib/file.h"
-#include "store/store.h"
+#include "store/sqlite.h"
 #include "tests/test.h"
 
 static char dir[] = "/tmp/edeploy-store-XXXXXX";
@@ -225,6 +225,139 @@ check_refusals(void)
 		   "%s", e.text);
 }
 
+/* The tables as version 1 had them, with a machine and two entries. */
+static const char version_1[] =
+	"CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;"
+	"CREATE TABLE machines ("
+	" id INTEGER PRIMARY KEY AUTOINCREMENT, condition INTEGER NOT NULL,"
+	" reason TEXT, product TEXT, facts TEXT, peer TEXT,"
+	" first_seen_ms INTEGER NOT NULL, last_seen_ms INTEGER NOT NULL,"
+	" reinstall INTEGER NOT NULL, profile TEXT, entry INTEGER NOT NULL,"
+	" vars TEXT, run TEXT) STRICT;"
+	"CREATE INDEX machines_live ON machines (profile, condition);"
+	"CREATE TABLE identities ("
+	" kind INTEGER NOT NULL, value TEXT NOT NULL,"
+	" machine INTEGER NOT NULL REFERENCES machines (id),"
+	" PRIMARY KEY (kind, value)) STRICT;"
+	"CREATE INDEX identities_of ON identities (machine);"
+	"CREATE TABLE entries ("
+	" id INTEGER PRIMARY KEY AUTOINCREMENT, profile TEXT NOT NULL,"
+	" position INTEGER NOT NULL, gen INTEGER NOT NULL,"
+	" fields TEXT NOT NULL, origin TEXT NOT NULL, used INTEGER NOT NULL,"
+	" machine INTEGER UNIQUE REFERENCES machines (id),"
+	" gone INTEGER NOT NULL) STRICT;"
+	"CREATE INDEX entries_of ON entries (profile, position);"
+	"CREATE TABLE runs ("
+	" id TEXT PRIMARY KEY, token TEXT NOT NULL,"
+	" machine INTEGER NOT NULL REFERENCES machines (id),"
+	" started_ms INTEGER NOT NULL, heard_ms INTEGER NOT NULL,"
+	" ended_ms INTEGER NOT NULL, outcome INTEGER NOT NULL,"
+	" old_agent INTEGER NOT NULL, local INTEGER NOT NULL,"
+	" facts_hash TEXT NOT NULL, profile TEXT, answer TEXT, reason TEXT,"
+	" phase TEXT, next_event INTEGER NOT NULL) STRICT;"
+	"CREATE INDEX runs_of ON runs (machine, started_ms);"
+	"CREATE TABLE events ("
+	" seq INTEGER PRIMARY KEY AUTOINCREMENT, run TEXT NOT NULL,"
+	" machine INTEGER NOT NULL, number INTEGER NOT NULL,"
+	" at_ms INTEGER NOT NULL, kind TEXT NOT NULL, body TEXT NOT NULL,"
+	" UNIQUE (run, number)) STRICT;"
+	"INSERT INTO meta VALUES ('id', '0123456789abcdef');"
+	"INSERT INTO machines VALUES (7, 3, NULL, 'X', '[]', NULL, 1, 2, 0,"
+	" 'vm', 1, '{}', NULL);"
+	"INSERT INTO entries VALUES (1, 'vm', 0, 1,"
+	" '{\"ip\": \"10.0.0.1\", \"used\": 1}', '{\"ip\": \"10.0.0.1\"}',"
+	" 1, 7, 0);"
+	"INSERT INTO entries VALUES (2, 'vm', 1, 0,"
+	" '{\"ip\": \"10.0.0.2\"}', '{\"ip\": \"10.0.0.2\"}', 0, NULL, 0);"
+	"PRAGMA user_version = 1;";
+
+static int
+sum_ids(void *ctx, const struct store_entry *t)
+{
+	*(int64_t *)ctx += t->id;
+	return 0;
+}
+
+/* A store that an older program left is brought to today's tables, once. */
+static void
+check_renewal(void)
+{
+	AUTO_FREE char *old = base_printf("%s/old", dir);
+	AUTO_FREE char *file = base_printf("%s/edeploy.db", old);
+	sqlite3 *db = NULL;
+	struct err e = { 0 };
+
+	CHECK(0, dir_make(old, 0700, &e) == 0);
+	CHECK(1, sqlite3_open(file, &db) == SQLITE_OK &&
+			 sqlite3_exec(db, version_1, NULL, NULL, NULL) ==
+				 SQLITE_OK);
+	sqlite3_close(db);
+	for (size_t i = 0; i < 2; i++) {
+		AUTO(store) s = NULL;
+		int64_t held = 0, free_ids = 0, own = 0;
+		uint64_t live = 0;
+
+		CHECK_SHOW(i, store_open(&s, old, &e) == 0, "%s", e.text);
+		if (!s)
+			return;
+		CHECK(i, str_eq(store_id(s), "0123456789abcdef"));
+		CHECK(i, store_live(s, "vm", &live, &e) == 0 && live == 1);
+		CHECK(i, store_entries_holding(s, "vm", "ip", "10.0.0.1", true,
+					       sum_ids, &held, &e) == 0 &&
+				 held == 1);
+		CHECK(i, store_entries_free(s, "vm", sum_ids, &free_ids, &e) ==
+					 0 &&
+				 free_ids == 2);
+		CHECK(i,
+		      store_entries_owned(s, "vm", 7, sum_ids, &own, &e) == 0 &&
+			      own == 1);
+	}
+}
+
+/* Units are counted however a machine comes to its profile and leaves it. */
+static void
+check_live(struct store *s)
+{
+	static const struct {
+		const char *profile;
+		enum condition condition;
+		uint64_t a, b;
+	} rows[] = {
+		{ NULL, CONDITION_WAITING, 0, 0 },
+		{ "a", CONDITION_ASSIGNED, 1, 0 },
+		{ "a", CONDITION_INSTALLING, 1, 0 },
+		{ "a", CONDITION_INSTALLED, 1, 0 },
+		{ "b", CONDITION_INSTALLED, 0, 1 },
+		{ "b", CONDITION_FAILED, 0, 0 },
+		{ "b", CONDITION_FAILED, 0, 0 },
+		{ "b", CONDITION_ASSIGNED, 0, 1 },
+		{ NULL, CONDITION_RELEASED, 0, 0 },
+		{ "a", CONDITION_FAILED, 0, 0 },
+		{ "a", CONDITION_ASSIGNED, 1, 0 },
+	};
+	struct store_machine m = { 0 };
+	struct err e = { 0 };
+
+	CHECK(0, store_begin(s, &e) == 0 && store_machine_add(s, &m, &e) == 0);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		uint64_t a = 9, b = 9;
+
+		m.profile = (char *)(uintptr_t)rows[i].profile;
+		m.condition = rows[i].condition;
+		CHECK(i, store_mark(s, &e) == 0 &&
+				 store_machine_put(s, &m, &e) == 0);
+		CHECK(i, store_live(s, "a", &a, &e) == 0 &&
+				 store_live(s, "b", &b, &e) == 0);
+		CHECK_SHOW(i, a == rows[i].a && b == rows[i].b, "%d %d", (int)a,
+			   (int)b);
+		if (i % 3 == 2)
+			store_mark_undo(s);
+		CHECK(i, (i % 3 == 2 ? store_machine_put(s, &m, &e)
+				     : store_mark_keep(s, &e)) == 0);
+	}
+	store_rollback(s);
+}
+
 int
 main(void)
 {
@@ -244,6 +377,8 @@ main(void)
 	check_entries(s);
 	check_runs(s);
 	check_transactions(s);
+	check_live(s);
+	check_renewal();
 	CHECK(2, store_reader(&r, dir, &e) == 0 &&
 			 str_eq(store_id(r), store_id(s)));
 	CHECK(3, store_identity_find(r, 0, "u", &who, &e) == 0 && who == 1);
