@@ -118,3 +118,22 @@ cmdb_claim(const struct value *fields, const struct cmdb_var *vars,
 	value_set_int(claimed, "used", 1);
 	return claimed;
 }
+
+struct value *
+cmdb_origin(const struct value *origin, const struct value *claimed,
+	    const struct value *edited)
+{
+	struct value *fresh = value_dict();
+
+	for (size_t i = 0; i < edited->dict.len; i++) {
+		const struct member *m = &edited->dict.at[i];
+		const struct value *was = value_get(claimed, m->key);
+		const struct value *from = m->value;
+
+		if (was && value_eq(was, m->value))
+			from = value_get(origin, m->key);
+		if (from)
+			value_set(fresh, m->key, value_copy(from));
+	}
+	return fresh;
+}

@@ -10,12 +10,18 @@
 #define STORE_LINE "# edeploy "
 #define BOM "\xef\xbb\xbf"
 
+/* Offsets of an entry: its first byte, behind its last, behind its comma. */
+struct place {
+	size_t start, end, after;
+};
+
 struct cmdb {
 	char *text;
 	size_t len;
-	struct value *list;
+	struct value *list; /* NULL when forgotten */
 	struct cmdb_entry *entries;
-	size_t *after; /* offset behind each entry and its comma */
+	struct place *places; /* of the entries */
+	size_t n;
 	char *store_id;
 };
 
@@ -71,8 +77,9 @@ take_entry(struct cmdb *c, size_t i, const char *path, struct err *e)
 	entry->fields = v;
 	entry->used = value_get(v, "used") != NULL;
 	at = skip_blanks(c->text, v->end);
-	c->after[i] = c->text[at] == ',' ? at + 1 : v->end;
-	at = skip_blanks(c->text, c->after[i]);
+	c->places[i] = (struct place){ v->start, v->end,
+				       c->text[at] == ',' ? at + 1 : v->end };
+	at = skip_blanks(c->text, c->places[i].after);
 	if (!read_mark(c->text, at, &entry->id, &entry->gen))
 		entry->id = entry->gen = 0;
 	return 0;
@@ -100,8 +107,9 @@ cmdb_parse(struct cmdb **out, const char *path, const char *text, size_t len,
 	if (n > CMDB_MAX_ENTRIES)
 		return err_set(e, ERR_INPUT, "%s: more than %d entries", path,
 			       CMDB_MAX_ENTRIES);
+	c->n = n;
 	c->entries = base_array(n, sizeof(*c->entries));
-	c->after = base_array(n, sizeof(*c->after));
+	c->places = base_array(n, sizeof(*c->places));
 	read_store_id(c);
 	for (i = 0; i < n; i++)
 		if (take_entry(c, i, path, e) < 0)
@@ -113,7 +121,7 @@ cmdb_parse(struct cmdb **out, const char *path, const char *text, size_t len,
 size_t
 cmdb_len(const struct cmdb *c)
 {
-	return c->list->list.len;
+	return c->n;
 }
 
 const struct cmdb_entry *
@@ -128,63 +136,130 @@ cmdb_store_id(const struct cmdb *c)
 	return c->store_id;
 }
 
-/* ---- writing back ---- */
-
-/* The first line, then from which offset the old text goes on. */
-static size_t
-write_head(const struct cmdb *c, const char *store_id, struct buf *out)
+const char *
+cmdb_text(const struct cmdb *c, size_t *len)
 {
-	size_t from = str_starts(c->text, BOM) ? 3 : 0;
-	const char *eol = strstr(c->text, "\r\n") ? "\r\n" : "\n";
-
-	buf_add(out, c->text, from);
-	buf_printf(out, STORE_LINE "%s", store_id);
-	if (c->store_id)
-		return from + strlen(STORE_LINE) + strlen(c->store_id);
-	buf_str(out, eol);
-	return from;
-}
-
-/* Behind the entry and its comma: the mark, then what was on that line. */
-static size_t
-write_mark(const struct cmdb *c, const struct cmdb_change *ch, struct buf *out)
-{
-	size_t after = c->after[ch->index], at = skip_blanks(c->text, after);
-	int64_t id, gen;
-	size_t behind = read_mark(c->text, at, &id, &gen);
-
-	if (behind)
-		buf_add(out, c->text + after, at - after);
-	else
-		buf_char(out, ' ');
-	buf_printf(out, "# %" PRId64 "@%" PRId64, ch->id, ch->gen);
-	if (behind)
-		return behind;
-	if (c->text[at] == '\0' || c->text[at] == '\n' || c->text[at] == '\r')
-		return after;
-	/* a comment of the operator goes on behind; anything else needs a
-	 * line of its own, or it would become a comment */
-	buf_char(out, c->text[at] == '#' ? ' ' : '\n');
-	return at;
+	*len = c->len;
+	return c->text;
 }
 
 void
-cmdb_rewrite(const struct cmdb *c, const char *store_id,
-	     const struct cmdb_change *changes, size_t len, struct buf *out)
+cmdb_forget(struct cmdb *c)
 {
-	size_t from = write_head(c, store_id, out), i;
+	value_free(c->list);
+	c->list = NULL;
+	for (size_t i = 0; i < c->n; i++)
+		c->entries[i].fields = NULL;
+}
 
-	for (i = 0; i < len; i++) {
-		const struct cmdb_change *ch = &changes[i];
-		const struct value *old = c->entries[ch->index].fields;
+/* ---- writing back ---- */
 
-		buf_add(out, c->text + from, old->start - from);
-		value_literal(ch->fields, out);
-		buf_add(out, c->text + old->end,
-			c->after[ch->index] - old->end);
-		from = write_mark(c, ch, out);
+/* The old file, being copied into the new one. */
+struct rewrite {
+	const struct cmdb *old;
+	size_t from; /* up to here the old text is written or left out */
+	struct buf out;
+	struct cmdb *fresh;
+};
+
+static void
+copy_until(struct rewrite *r, size_t until)
+{
+	buf_add(&r->out, r->old->text + r->from, until - r->from);
+	r->from = until;
+}
+
+static void
+write_head(struct rewrite *r, const char *store_id)
+{
+	const struct cmdb *c = r->old;
+	const char *eol = strstr(c->text, "\r\n") ? "\r\n" : "\n";
+
+	copy_until(r, str_starts(c->text, BOM) ? 3 : 0);
+	buf_printf(&r->out, STORE_LINE "%s", store_id);
+	if (c->store_id)
+		r->from += strlen(STORE_LINE) + strlen(c->store_id);
+	else
+		buf_str(&r->out, eol);
+}
+
+/* Behind the entry and its comma: the mark, then what was on that line. */
+static void
+write_mark(struct rewrite *r, const struct cmdb_change *ch)
+{
+	const char *text = r->old->text;
+	size_t at = skip_blanks(text, r->from);
+	int64_t id, gen;
+	size_t behind = read_mark(text, at, &id, &gen);
+
+	if (behind)
+		copy_until(r, at);
+	else
+		buf_char(&r->out, ' ');
+	buf_printf(&r->out, "# %" PRId64 "@%" PRId64, ch->id, ch->gen);
+	if (behind) {
+		r->from = behind;
+		return;
 	}
-	buf_add(out, c->text + from, c->len - from);
+	if (text[at] == '\0' || text[at] == '\n' || text[at] == '\r')
+		return;
+	/* a comment of the operator goes on behind; anything else needs a
+	 * line of its own, or it would become a comment */
+	buf_char(&r->out, text[at] == '#' ? ' ' : '\n');
+	r->from = at;
+}
+
+/* Entry `i`, as it was or as `ch` has it (NULL: unchanged). */
+static void
+write_entry(struct rewrite *r, size_t i, const struct cmdb_change *ch)
+{
+	const struct place *old = &r->old->places[i];
+	struct place *fresh = &r->fresh->places[i];
+
+	r->fresh->entries[i] = r->old->entries[i];
+	r->fresh->entries[i].fields = NULL;
+	copy_until(r, old->start);
+	fresh->start = r->out.len;
+	if (ch) {
+		value_literal(ch->fields, &r->out);
+		r->from = old->end;
+		r->fresh->entries[i].id = ch->id;
+		r->fresh->entries[i].gen = ch->gen;
+		r->fresh->entries[i].used =
+			value_get(ch->fields, "used") != NULL;
+	} else {
+		copy_until(r, old->end);
+	}
+	fresh->end = r->out.len;
+	copy_until(r, old->after);
+	fresh->after = r->out.len;
+	if (ch)
+		write_mark(r, ch);
+}
+
+struct cmdb *
+cmdb_changed(const struct cmdb *c, const char *store_id,
+	     const struct cmdb_change *changes, size_t len)
+{
+	struct cmdb *fresh = base_alloc(sizeof(*fresh));
+	struct rewrite r = { .old = c, .fresh = fresh };
+	size_t k = 0;
+
+	fresh->n = c->n;
+	fresh->entries = base_array(c->n, sizeof(*fresh->entries));
+	fresh->places = base_array(c->n, sizeof(*fresh->places));
+	fresh->store_id = base_strdup(store_id);
+	write_head(&r, store_id);
+	for (size_t i = 0; i < c->n; i++) {
+		bool changed = k < len && changes[k].index == i;
+
+		write_entry(&r, i, changed ? &changes[k] : NULL);
+		k += changed;
+	}
+	copy_until(&r, c->len);
+	fresh->len = r.out.len;
+	fresh->text = buf_take(&r.out);
+	return fresh;
 }
 
 void
@@ -195,7 +270,7 @@ cmdb_free(struct cmdb *c)
 	value_free(c->list);
 	free(c->text);
 	free(c->entries);
-	free(c->after);
+	free(c->places);
 	free(c->store_id);
 	free(c);
 }

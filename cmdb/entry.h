@@ -16,7 +16,7 @@
 #define CMDB_MAX_ENTRIES 1000000
 
 struct cmdb_entry {
-	struct value *fields; /* dict; owned by the cmdb */
+	struct value *fields; /* dict; owned by the cmdb; NULL: forgotten */
 	int64_t id;           /* from "# ID@GEN" behind it; 0: none yet */
 	int64_t gen;
 	bool used; /* has the key `used`, whatever its value */
@@ -44,12 +44,19 @@ struct cmdb_change {
 	int64_t id, gen;
 };
 
-/* The text of the file with these entries replaced, each on its place and
- * followed by "# ID@GEN", and line 1 naming the store. Every other byte stays
- * as it was. `changes` are in order of index. */
-void cmdb_rewrite(const struct cmdb *c, const char *store_id,
-		  const struct cmdb_change *changes, size_t len,
-		  struct buf *out);
+/* The file with these entries replaced, each on its place and followed by
+ * "# ID@GEN", and line 1 naming the store. Every other byte stays as it was.
+ * `changes` are in order of index. What is returned has no fields, as after
+ * cmdb_forget. */
+struct cmdb *cmdb_changed(const struct cmdb *c, const char *store_id,
+			  const struct cmdb_change *changes, size_t len);
+
+/* Keep the text, ids and where each entry stands: enough for cmdb_changed at a
+ * tenth of the memory. The entries' fields become NULL. */
+void cmdb_forget(struct cmdb *c);
+
+/* The whole text. Borrowed. */
+const char *cmdb_text(const struct cmdb *c, size_t *len);
 
 void cmdb_free(struct cmdb *c);
 AUTO_DEFINE(cmdb)
@@ -76,7 +83,7 @@ enum cmdb_choice {
 	CMDB_TAKEN   /* the entry that fits is another machine's: *at */
 };
 
-/* COMPAT: $$ keys choose if there are any; else the entry that holds all
+/* $$ keys choose if there are any; else the entry that holds all
  * bindings, else the first free one. A used entry goes only to its owner, or,
  * when no owner is known, to the machine whose bindings it holds. A free
  * entry that holds another value for a variable bound from an identity fact
@@ -90,5 +97,12 @@ enum cmdb_choice cmdb_choose(const struct cmdb_candidate *all, size_t len,
  * caller. */
 struct value *cmdb_claim(const struct value *fields,
 			 const struct cmdb_var *vars, size_t vars_len);
+
+/* What an entry was before it was claimed, after the operator edited what it
+ * is since: words of the machine are not part of it, edits are. Owned by the
+ * caller. */
+struct value *cmdb_origin(const struct value *origin,
+			  const struct value *claimed,
+			  const struct value *edited);
 
 #endif

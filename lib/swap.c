@@ -76,6 +76,19 @@ refuse(struct err *e, const char *path)
 	return err_set(e, ERR_REFUSED, "%s is being edited", path);
 }
 
+static int
+check_unchanged(const char *path, const struct stamp *was, int old,
+		struct err *e)
+{
+	struct stamp here;
+
+	if (stamp_get(&here, path, e) < 0)
+		return -1;
+	if (!stamp_eq(&here, was) || is_being_written(old))
+		return refuse(e, path);
+	return 0;
+}
+
 /* A file beside `path` with these bytes, on the disk; its stamp. */
 static int
 write_fresh(const char *fresh, int fd, const struct stat *like,
@@ -141,22 +154,22 @@ swap(const char *path, const struct stamp *was, const void *bytes, size_t len,
      int old, struct stamp *now, struct err *e)
 {
 	AUTO_FREE char *fresh = base_printf("%s.new.XXXXXX", path);
-	AUTO_CLOSE int fd = mkostemp(fresh, O_CLOEXEC);
+	AUTO_CLOSE int fd = -1;
 	struct stat st;
-	struct stamp here;
 	bool swapped;
 
+	/* looked at twice: before leaving a trace in the folder, and after the
+	 * time that writing took */
+	if (check_unchanged(path, was, old, e) < 0)
+		return -1;
+	fd = mkostemp(fresh, O_CLOEXEC);
 	if (fd < 0)
 		return err_sys(e, "create %s", fresh);
 	if (fstat(old, &st) < 0 ||
 	    write_fresh(fresh, fd, &st, bytes, len, e) < 0)
 		goto unlink_fresh;
-	if (stamp_get(&here, path, e) < 0)
+	if (check_unchanged(path, was, old, e) < 0)
 		goto unlink_fresh;
-	if (!stamp_eq(&here, was) || is_being_written(old)) {
-		refuse(e, path);
-		goto unlink_fresh;
-	}
 	if (exchange(fresh, path, &swapped) < 0) {
 		err_sys(e, "rename %s", path);
 		goto unlink_fresh;

@@ -36,7 +36,7 @@ claim(struct site *s, struct asking *a, struct offer *o, size_t at,
 	row->machine = a->m.id;
 	row->gen++;
 	a->m.entry = row->id;
-	entries_dirty(s, row->profile);
+	entry_changed(s, row->profile, row->id);
 	return store_entry_put(s->writer, row, e);
 }
 
@@ -51,7 +51,7 @@ claim_entry(struct site *s, struct asking *a, const struct profile *p,
 	const char *why = "No more entry in the CMDB, aborting.";
 	size_t at = 0;
 
-	if (!p->cmdb_text)
+	if (!p->has_cmdb)
 		return 0;
 	if (offer_load(&o, s->writer, p->name, vars, b->len, a->m.id, e) < 0)
 		return -1;

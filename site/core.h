@@ -3,9 +3,11 @@
 
 /* The inside of site.h: what its files share. */
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "cmdb/entry.h"
 #include "cmdb/identity.h"
+#include "site/scribe.h"
 #include "site/site.h"
 #include "site/snapshot.h"
 #include "specs/match.h"
@@ -24,6 +26,11 @@ struct job {
 	struct job *next;
 };
 
+struct changed_entry {
+	char *profile;
+	int64_t id;
+};
+
 struct site {
 	const struct conf *conf;
 	struct store *writer; /* the writer thread's handle */
@@ -33,6 +40,7 @@ struct site {
 	pthread_rwlock_t snapshot_lock;
 	struct snapshot *snapshot;
 	pthread_mutex_t refresh_lock; /* one refresh at a time */
+	_Atomic int64_t looked_ms;    /* when the files were looked at */
 
 	pthread_t thread;
 	bool started;
@@ -41,9 +49,11 @@ struct site {
 	struct job *first, *last;
 	bool stopping;
 
+	struct scribe *scribe;
+
 	/* of the writer thread */
-	char **dirty; /* profiles whose .cmdb is to be written */
-	size_t dirty_len;
+	struct changed_entry *changed; /* in this group, not committed yet */
+	size_t changed_len;
 	int64_t own_number; /* of the last event of the server's own */
 
 	/* news for site_feed */
@@ -73,15 +83,19 @@ bool is_identity(const struct binding *b);
 int note_event(struct site *s, int64_t machine, const char *kind,
 	       const char *text, struct err *e);
 
-/* The store's entries made equal to the profile's file. */
-int entries_sync(struct site *s, const struct profile *p, struct err *e);
+/* This entry was changed: to be written back once it is committed. */
+void entry_changed(struct site *s, const char *profile, int64_t entry);
 
-/* Write this profile's file back after the commit. */
-void entries_dirty(struct site *s, const char *profile);
-void entries_write_back(struct site *s);
+/* Give the entry back, if it is this machine's: free for the next. */
+int entry_release(struct site *s, int64_t entry, int64_t machine,
+		  struct err *e);
 
-/* Give the entry back: free for the next. */
-int entry_release(struct site *s, int64_t entry, struct err *e);
+/* ---- the scribe's ---- */
+
+/* The server itself made the file of this profile, whose stamp was `was`, what
+ * it is now: no reason to read it again. */
+void site_file_written(struct site *s, const char *profile,
+		       const struct stamp *was, const struct stamp *now);
 
 /* ---- machines for people ---- */
 

@@ -56,7 +56,7 @@ release_machine(struct site *s, struct store_machine *m, struct err *e)
 {
 	if (end_run(s, m->run, e) < 0)
 		return -1;
-	if (m->entry && entry_release(s, m->entry, e) < 0)
+	if (m->entry && entry_release(s, m->entry, m->id, e) < 0)
 		return -1;
 	m->condition = CONDITION_RELEASED;
 	m->entry = 0;

@@ -3,9 +3,12 @@
 
 #include "lib/clock.h"
 #include "lib/file.h"
+#include "lib/log.h"
 #include "site/core.h"
+#include "site/sync.h"
 
 #define QUIET_MS 500 /* files that changed later are still being edited */
+#define LOOK_MS 50   /* between looks at the files */
 
 char *
 machine_name(int64_t id)
@@ -55,6 +58,19 @@ fail_all(struct job *group, const struct err *e)
 		}
 }
 
+/* What was committed goes to the scribe; what was not is undone already. */
+static void
+hand_to_scribe(struct site *s, bool committed)
+{
+	for (size_t i = 0; i < s->changed_len; i++) {
+		if (committed && s->scribe)
+			scribe_mark(s->scribe, s->changed[i].profile,
+				    s->changed[i].id);
+		free(s->changed[i].profile);
+	}
+	s->changed_len = 0;
+}
+
 /* One transaction for all that came meanwhile: one sync for many answers. */
 static void
 do_group(struct site *s, struct job *group)
@@ -68,8 +84,12 @@ do_group(struct site *s, struct job *group)
 	}
 	for (j = group; j; j = j->next)
 		do_one(s, j);
-	if (store_commit(s->writer, &e) < 0)
+	if (store_commit(s->writer, &e) < 0) {
 		fail_all(group, &e);
+		hand_to_scribe(s, false);
+		return;
+	}
+	hand_to_scribe(s, true);
 }
 
 static void
@@ -98,7 +118,6 @@ write_for_ever(void *ctx)
 		pthread_cond_broadcast(&s->jobs_done);
 		pthread_mutex_unlock(&s->jobs_lock);
 		tell_news(s, false);
-		entries_write_back(s);
 	}
 	return NULL;
 }
@@ -124,17 +143,90 @@ site_write(struct site *s, int (*work)(struct site *, void *, struct err *),
 
 /* ---- the files ---- */
 
+struct refreshing {
+	struct snapshot *fresh;
+	struct conflicts *told; /* one for each profile */
+};
+
+/* A file that cannot be merged makes the machines that need it wait. */
+static int
+sync_one(struct site *s, struct refreshing *r, size_t i, struct err *e)
+{
+	struct profile *p = &r->fresh->profiles[i];
+	AUTO_FREE char *refusal = NULL;
+
+	if (!p->cmdb)
+		return 0;
+	conflicts_clear(&r->told[i]);
+	if (entries_sync(s, p, &r->told[i], &refusal, e) < 0)
+		return err_add(e, "%s.cmdb", p->name);
+	if (refusal)
+		snapshot_refuse_cmdb(r->fresh, p, refusal);
+	return 0;
+}
+
 static int
 sync_all(struct site *s, void *ctx, struct err *e)
 {
-	const struct snapshot *fresh = ctx;
-	size_t i;
+	struct refreshing *r = ctx;
 
-	for (i = 0; i < fresh->len; i++)
-		if (fresh->profiles[i].cmdb_text &&
-		    entries_sync(s, &fresh->profiles[i], e) < 0)
+	for (size_t i = 0; i < r->fresh->len; i++)
+		if (sync_one(s, r, i, e) < 0)
 			return -1;
 	return 0;
+}
+
+/* The store has them: from now on the scribe may write into these files. */
+static void
+tell_scribe(struct site *s, struct snapshot *fresh)
+{
+	for (size_t i = 0; i < fresh->len; i++) {
+		struct profile *p = &fresh->profiles[i];
+
+		if (p->cmdb && !p->problem)
+			scribe_learn(s->scribe, p->name, STEAL(p->cmdb),
+				     &p->cmdb_stamp);
+		cmdb_free(p->cmdb);
+		p->cmdb = NULL;
+	}
+}
+
+/* What was told of a file that is still the same is told still. */
+static void
+keep_conflicts(struct snapshot *fresh, const struct snapshot *old)
+{
+	for (size_t i = 0; i < old->problems_len; i++) {
+		const struct problem *q = &old->problems[i];
+		const struct profile *p;
+
+		p = q->conflict_of ? snapshot_profile(fresh, q->conflict_of)
+				   : NULL;
+		if (p && !p->cmdb)
+			snapshot_note_conflict(fresh, p, q->line, q->message);
+	}
+}
+
+static bool
+is_known(const struct snapshot *old, const struct problem *q)
+{
+	for (size_t i = 0; i < old->problems_len; i++)
+		if (str_eq(old->problems[i].message, q->message))
+			return true;
+	return false;
+}
+
+/* What is new among what is wrong. */
+static void
+log_problems(const struct snapshot *fresh, const struct snapshot *old)
+{
+	for (size_t i = 0; i < fresh->problems_len; i++) {
+		const struct problem *q = &fresh->problems[i];
+		bool placed = strstr(q->message, q->file) != NULL;
+
+		if (!is_known(old, q))
+			log_line(LOG_WARNING, "%s%s%s", placed ? "" : q->file,
+				 placed ? "" : ": ", q->message);
+	}
 }
 
 /* Take the files as they are now. What the store says of the entries is made
@@ -142,38 +234,98 @@ sync_all(struct site *s, void *ctx, struct err *e)
 static void
 refresh(struct site *s)
 {
-	struct snapshot *fresh = snapshot_read(s->conf->configdir, s->snapshot);
+	struct refreshing r = { .fresh = snapshot_read(s->conf->configdir,
+						       s->snapshot) };
 	struct err e = { 0 };
+	int failed;
 
-	if (site_write(s, sync_all, fresh, &e) < 0) {
-		snapshot_free(fresh);
+	r.told = base_array(r.fresh->len + 1, sizeof(*r.told));
+	failed = site_write(s, sync_all, &r, &e);
+	if (failed == 0) {
+		keep_conflicts(r.fresh, s->snapshot);
+		for (size_t i = 0; i < r.fresh->len; i++)
+			for (size_t k = 0; k < r.told[i].len; k++)
+				snapshot_note_conflict(r.fresh,
+						       &r.fresh->profiles[i],
+						       r.told[i].at[k].line,
+						       r.told[i].at[k].text);
+		log_problems(r.fresh, s->snapshot);
+		tell_scribe(s, r.fresh);
+	}
+	for (size_t i = 0; i < r.fresh->len; i++)
+		conflicts_clear(&r.told[i]);
+	free(r.told);
+	if (failed < 0) {
+		log_line(LOG_ERROR, "the site's files are not taken: %s",
+			 e.text);
+		snapshot_free(r.fresh);
 		return;
 	}
 	pthread_rwlock_wrlock(&s->snapshot_lock);
 	snapshot_free(s->snapshot);
-	s->snapshot = fresh;
+	s->snapshot = r.fresh;
 	pthread_rwlock_unlock(&s->snapshot_lock);
+}
+
+/* Files that changed and are quiet are to be read. */
+static bool
+is_stale(struct site *s)
+{
+	AUTO_CLEAR(site_files) now = { 0 };
+
+	site_files_read(&now, s->conf->configdir);
+	return site_files_quiet_ms(&s->snapshot->files, &now,
+				   s->conf->configdir) >= QUIET_MS;
+}
+
+/* Once in a while is enough: machines need not see an edit at once, and a
+ * thousand of them asking must not look at every file each. */
+static bool
+may_look(struct site *s)
+{
+	int64_t now = clock_boot_ms(), last = atomic_load(&s->looked_ms);
+
+	return now - last >= LOOK_MS &&
+	       atomic_compare_exchange_strong(&s->looked_ms, &last, now);
 }
 
 const struct snapshot *
 site_look(struct site *s)
 {
-	AUTO_FREE char *now = NULL;
-	int64_t age_ms = 0;
 	bool stale;
 
-	now = snapshot_signature(s->conf->configdir, &age_ms);
-	pthread_rwlock_rdlock(&s->snapshot_lock);
-	stale = !str_eq(s->snapshot->signature, now) && age_ms >= QUIET_MS;
-	if (!stale)
-		return s->snapshot;
-	pthread_rwlock_unlock(&s->snapshot_lock);
-	pthread_mutex_lock(&s->refresh_lock);
-	if (!str_eq(s->snapshot->signature, now))
-		refresh(s);
-	pthread_mutex_unlock(&s->refresh_lock);
+	if (may_look(s)) {
+		pthread_mutex_lock(&s->refresh_lock);
+		pthread_rwlock_rdlock(&s->snapshot_lock);
+		stale = is_stale(s);
+		pthread_rwlock_unlock(&s->snapshot_lock);
+		if (stale)
+			refresh(s);
+		pthread_mutex_unlock(&s->refresh_lock);
+	}
 	pthread_rwlock_rdlock(&s->snapshot_lock);
 	return s->snapshot;
+}
+
+void
+site_file_written(struct site *s, const char *profile, const struct stamp *was,
+		  const struct stamp *now)
+{
+	AUTO_FREE char *name = base_printf("%s.cmdb", profile);
+	struct site_file *file;
+
+	pthread_rwlock_wrlock(&s->snapshot_lock);
+	file = site_files_find(&s->snapshot->files, name);
+	if (file && stamp_eq(&file->stamp, was)) {
+		struct profile *p =
+			(struct profile *)(uintptr_t)snapshot_profile(
+				s->snapshot, profile);
+
+		file->stamp = *now;
+		if (p)
+			p->cmdb_stamp = *now;
+	}
+	pthread_rwlock_unlock(&s->snapshot_lock);
 }
 
 void
@@ -215,10 +367,11 @@ site_open(struct site **out, const struct conf *c, struct err *e)
 	    dir_make(c->logdir, 0750, e) < 0)
 		return -1;
 	s->snapshot = base_alloc(sizeof(*s->snapshot));
-	s->snapshot->signature = base_strdup("nothing read yet");
 	if (pthread_create(&s->thread, NULL, write_for_ever, s) != 0)
 		return err_set(e, ERR_SYS, "the writer thread does not start");
 	s->started = true;
+	if (scribe_start(&s->scribe, s, e) < 0)
+		return -1;
 	refresh(s);
 	*out = STEAL(s);
 	return 0;
@@ -230,6 +383,7 @@ site_free(struct site *s)
 	if (!s)
 		return;
 	tell_news(s, true);
+	scribe_free(STEAL(s->scribe)); /* while the writer can merge an edit */
 	pthread_mutex_lock(&s->jobs_lock);
 	s->stopping = true;
 	pthread_cond_signal(&s->jobs_come);
@@ -239,7 +393,7 @@ site_free(struct site *s)
 	store_free(s->writer);
 	store_free(s->reader);
 	snapshot_free(s->snapshot);
-	free(s->dirty);
+	free(s->changed);
 	pthread_mutex_destroy(&s->reader_lock);
 	pthread_rwlock_destroy(&s->snapshot_lock);
 	pthread_mutex_destroy(&s->refresh_lock);

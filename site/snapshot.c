@@ -1,11 +1,8 @@
 /* Reading a site. Each file is judged alone: one that is wrong makes the
  * machines that need it wait, and no others. */
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
-#include <sys/stat.h>
 
-#include "lib/clock.h"
 #include "lib/file.h"
 #include "site/snapshot.h"
 
@@ -16,8 +13,10 @@ note(struct snapshot *s, const char *file, unsigned line, bool warning,
 	s->problems = base_resize(s->problems, s->problems_len + 1,
 				  sizeof(*s->problems));
 	s->problems[s->problems_len++] =
-		(struct problem){ base_strdup(file), base_strdup(message), line,
-				  warning };
+		(struct problem){ .file = base_strdup(file),
+				  .message = base_strdup(message),
+				  .line = line,
+				  .warning = warning };
 }
 
 /* The line in "path:12:3: what", 0 when there is none. */
@@ -107,32 +106,49 @@ read_configure(struct snapshot *s, struct profile *p, const char *dir)
 }
 
 static void
+refuse_cmdb(struct snapshot *s, struct profile *p, const char *path,
+	    const struct profile *old)
+{
+	if (old && old->has_cmdb) {
+		p->has_cmdb = true;
+		note(s, path, line_in(p->cmdb_error, path), false,
+		     p->cmdb_error);
+	} else {
+		set_problem(s, p, path, p->cmdb_error);
+	}
+}
+
+/* Reading anew what has not changed would cost much: a CMDB may be large, and
+ * the server itself writes it. */
+static void
 read_cmdb(struct snapshot *s, struct profile *p, const char *dir,
 	  const struct profile *old)
 {
-	AUTO_FREE char *path = base_printf("%s/%s.cmdb", dir, p->name);
-	AUTO(cmdb) c = NULL;
+	AUTO_FREE char *name = base_printf("%s.cmdb", p->name);
+	AUTO_FREE char *path = base_printf("%s/%s", dir, name);
+	AUTO_FREE char *text = NULL;
+	const struct site_file *file = site_files_find(&s->files, name);
 	struct err e = { 0 };
-	bool exists;
 
-	p->cmdb_text = read_file(s, path, CMDB_MAX_BYTES, &exists, &e);
-	if (!exists && (!old || !old->cmdb_text))
+	p->cmdb_stamp = file ? file->stamp : (struct stamp){ .size = -1 };
+	if (!file && (!old || !old->has_cmdb))
 		return;
-	if (!exists)
-		err_set(&e, ERR_INPUT,
+	if (old && stamp_eq(&old->cmdb_stamp, &p->cmdb_stamp)) {
+		p->has_cmdb = old->has_cmdb;
+		if (old->cmdb_error)
+			p->cmdb_error = base_strdup(old->cmdb_error);
+	} else if (!file) {
+		p->cmdb_error = base_printf(
 			"%s: vanished; put it back, or write [] for none",
 			path);
-	if (p->cmdb_text &&
-	    cmdb_parse(&c, path, p->cmdb_text, strlen(p->cmdb_text), &e) == 0)
-		return;
-	free(p->cmdb_text);
-	p->cmdb_text = NULL;
-	if (old && old->cmdb_text) {
-		p->cmdb_text = base_strdup(old->cmdb_text);
-		note(s, path, line_in(e.text, path), false, e.text);
+	} else if (file_read(path, CMDB_MAX_BYTES, &text, NULL, &e) < 0 ||
+		   cmdb_parse(&p->cmdb, path, text, strlen(text), &e) < 0) {
+		p->cmdb_error = base_strdup(e.text);
 	} else {
-		set_problem(s, p, path, e.text);
+		p->has_cmdb = true;
 	}
+	if (p->cmdb_error)
+		refuse_cmdb(s, p, path, old);
 }
 
 static void
@@ -164,10 +180,9 @@ struct snapshot *
 snapshot_read(const char *dir, const struct snapshot *old)
 {
 	struct snapshot *s = base_alloc(sizeof(*s));
-	int64_t age;
 	size_t i;
 
-	s->signature = snapshot_signature(dir, &age);
+	site_files_read(&s->files, dir);
 	read_state(s, dir, old);
 	s->len = s->state ? state_len(s->state) : 0;
 	s->profiles = base_array(s->len, sizeof(*s->profiles));
@@ -186,37 +201,25 @@ snapshot_read(const char *dir, const struct snapshot *old)
 	return s;
 }
 
-char *
-snapshot_signature(const char *dir, int64_t *age_ms)
+void
+snapshot_refuse_cmdb(struct snapshot *s, struct profile *p, const char *why)
 {
-	AUTO_CLEAR(buf) text = { 0 };
-	char **names = dir_names(dir);
-	int64_t youngest = 0;
-	size_t i;
+	AUTO_FREE char *file = base_printf("%s.cmdb", p->name);
 
-	for (i = 0; names && names[i]; i++) {
-		AUTO_FREE char *path = base_printf("%s/%s", dir, names[i]);
-		struct stat st;
-		int64_t ms;
+	set_problem(s, p, file, why);
+	free(p->cmdb_error);
+	p->cmdb_error = base_strdup(why);
+	p->has_cmdb = false;
+}
 
-		if (!str_eq(names[i], "state") &&
-		    !str_ends(names[i], ".specs") &&
-		    !str_ends(names[i], ".configure") &&
-		    !str_ends(names[i], ".cmdb"))
-			continue;
-		if (stat(path, &st) < 0)
-			continue;
-		ms = (int64_t)st.st_ctim.tv_sec * 1000 +
-		     st.st_ctim.tv_nsec / 1000000;
-		if (ms > youngest)
-			youngest = ms;
-		buf_printf(&text, "%s %ju %jd %jd.%09ld\n", names[i],
-			   (uintmax_t)st.st_ino, (intmax_t)st.st_size,
-			   (intmax_t)st.st_ctim.tv_sec, st.st_ctim.tv_nsec);
-	}
-	names_free(names);
-	*age_ms = clock_wall_ms() - youngest;
-	return buf_take(&text);
+void
+snapshot_note_conflict(struct snapshot *s, const struct profile *p,
+		       unsigned line, const char *text)
+{
+	AUTO_FREE char *file = base_printf("%s.cmdb", p->name);
+
+	note(s, file, line, true, text);
+	s->problems[s->problems_len - 1].conflict_of = base_strdup(p->name);
 }
 
 const struct profile *
@@ -242,18 +245,20 @@ snapshot_free(struct snapshot *s)
 		patterns_free(s->profiles[i].patterns);
 		free(s->profiles[i].specs_text);
 		free(s->profiles[i].configure);
-		free(s->profiles[i].cmdb_text);
+		cmdb_free(s->profiles[i].cmdb);
+		free(s->profiles[i].cmdb_error);
 		free(s->profiles[i].problem);
 	}
 	for (i = 0; i < s->problems_len; i++) {
 		free(s->problems[i].file);
 		free(s->problems[i].message);
+		free(s->problems[i].conflict_of);
 	}
 	free(s->problems);
 	free(s->profiles);
 	state_free(s->state);
 	free(s->state_text);
 	free(s->state_problem);
-	free(s->signature);
+	site_files_clear(&s->files);
 	free(s);
 }

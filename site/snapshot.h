@@ -5,6 +5,7 @@
 
 #include "cmdb/entry.h"
 #include "lib/base.h"
+#include "lib/swap.h"
 #include "specs/patterns.h"
 #include "specs/state.h"
 
@@ -17,15 +18,33 @@ struct profile {
 	char *name;
 	struct patterns *patterns; /* NULL: no .specs file, fits nothing */
 	char *configure;           /* NULL with a problem, if missing */
-	char *cmdb_text;           /* NULL: no CMDB */
 	char *specs_text;
 	char *problem; /* why machines that reach this profile wait */
+	bool has_cmdb;
+	/* The file as it stands now, to be made known to the store; NULL when
+	 * that was done before, or when it is wrong: the store has what was
+	 * good. */
+	struct cmdb *cmdb;
+	struct stamp cmdb_stamp;
+	char *cmdb_error; /* what is wrong with the file of that stamp */
+};
+
+/* One file of a site as it was when it was read. */
+struct site_file {
+	char *name;
+	struct stamp stamp;
+};
+
+struct site_files {
+	struct site_file *at; /* by name */
+	size_t len;
 };
 
 struct problem {
 	char *file, *message;
 	unsigned line;
 	bool warning;
+	char *conflict_of; /* the profile whose CMDB it is about, or NULL */
 };
 
 struct snapshot {
@@ -35,16 +54,29 @@ struct snapshot {
 	size_t len;
 	struct problem *problems;
 	size_t problems_len;
-	char *signature; /* of all files: what changes when one does */
+	struct site_files files;
 };
 
 /* Read the site in `dir`. Never fails: what is wrong is in it. `old` may be
  * NULL. */
 struct snapshot *snapshot_read(const char *dir, const struct snapshot *old);
 
-/* What would be the signature of the site's files now; *age_ms is the age of
- * the youngest change. Owned. */
-char *snapshot_signature(const char *dir, int64_t *age_ms);
+/* The files of the site in `dir` as they are now. Clear `out`. */
+void site_files_read(struct site_files *out, const char *dir);
+struct site_file *site_files_find(const struct site_files *f, const char *name);
+void site_files_clear(struct site_files *f);
+
+/* For how long nothing happened to the files that differ between the two, in
+ * milliseconds; -1 when none differs. `now` is of this moment. */
+int64_t site_files_quiet_ms(const struct site_files *old,
+			    const struct site_files *now, const char *dir);
+
+/* The file of `p` cannot be merged into the store: its machines wait. */
+void snapshot_refuse_cmdb(struct snapshot *s, struct profile *p,
+			  const char *why);
+/* The operator did not get all that the file of `p` says. */
+void snapshot_note_conflict(struct snapshot *s, const struct profile *p,
+			    unsigned line, const char *text);
 
 const struct profile *snapshot_profile(const struct snapshot *s,
 				       const char *name);

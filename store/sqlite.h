@@ -61,6 +61,17 @@ int store_do(struct store *s, sqlite3_stmt *q, struct err *e);
 int store_row(struct store *s, sqlite3_stmt *q, struct err *e);
 void store_end(sqlite3_stmt *q);
 
+/* SQL text that gives no rows. */
+int store_run(struct store *s, const char *text, struct err *e);
+
+/* The first column of the first row, "" when there is none. */
+int store_one_text(struct store *s, const char *query, char *out, size_t size,
+		   struct err *e);
+
+/* Bring the store to today's tables (a reader only looks). ERR_REFUSED: it is
+ * of a newer program. */
+int store_check_schema(struct store *s, bool may_make, struct err *e);
+
 /* All entries indexed anew: for a store of an older schema. */
 int store_entries_index(struct store *s, struct err *e);
 

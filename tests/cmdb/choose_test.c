@@ -1,5 +1,6 @@
 #include "cmdb/entry.h"
 #include "lib/literal.h"
+#include "lib/literal.h"
 #include "tests/test.h"
 
 /* Entries in the literal syntax; `owners` has a letter for each: - none, a
@@ -72,9 +73,60 @@ read_vars(char *text, struct cmdb_var *vars)
 	return n;
 }
 
+/* An entry {'ip': 1, 'disk': 'sda'} that a machine claimed with its own disk
+ * and MAC, then edited: what it will be when it is released. */
+static const struct {
+	const char *edited, *origin;
+} edits[] = {
+	{ "{'ip': 1, 'disk': 'vda', 'mac': 'm', 'used': 1}",
+	  "{'ip': 1, 'disk': 'sda'}" },
+	{ "{'ip': 2, 'disk': 'vda', 'mac': 'm', 'used': 1}",
+	  "{'ip': 2, 'disk': 'sda'}" },
+	{ "{'ip': 1, 'disk': 'sdb', 'mac': 'm', 'used': 1}",
+	  "{'ip': 1, 'disk': 'sdb'}" },
+	{ "{'ip': 1, 'disk': 'vda', 'mac': 'other', 'used': 1}",
+	  "{'ip': 1, 'disk': 'sda', 'mac': 'other'}" },
+	{ "{'ip': 1, 'rack': 'r', 'used': 1}", "{'ip': 1, 'rack': 'r'}" },
+	{ "{}", "{}" },
+};
+
+static struct value *
+literal(const char *text)
+{
+	const struct literal_opts opts = { .path = "t" };
+	struct value *v = NULL;
+	struct err e = { 0 };
+
+	return literal_parse(&v, text, strlen(text), &opts, &e) < 0 ? NULL : v;
+}
+
+static void
+check_origins(void)
+{
+	struct value *origin = literal("{'ip': 1, 'disk': 'sda'}");
+	struct value *claimed =
+		literal("{'ip': 1, 'disk': 'vda', 'mac': 'm', 'used': 1}");
+
+	for (size_t i = 0; i < ARRAY_LEN(edits); i++) {
+		struct value *edited = literal(edits[i].edited);
+		struct value *want = literal(edits[i].origin);
+		struct value *got = cmdb_origin(origin, claimed, edited);
+		AUTO_CLEAR(buf) text = { 0 };
+
+		value_literal(got, &text);
+		CHECK_SHOW(i, value_eq(got, want), "%s", text.at);
+		value_free(edited);
+		value_free(want);
+		value_free(got);
+	}
+	value_free(origin);
+	value_free(claimed);
+}
+
 int
 main(void)
 {
+	check_origins();
 	const struct literal_opts opts = { .path = "t" };
 	size_t i, j;
 

@@ -45,17 +45,30 @@ check_rewrite(size_t i)
 {
 	struct value *fields = value_dict();
 	const struct cmdb_change change = { 1, fields, 7, 2 };
-	AUTO_CLEAR(buf) out = { 0 };
 	AUTO(cmdb) c = NULL;
+	AUTO(cmdb) out = NULL;
+	AUTO(cmdb) twice = NULL;
 	AUTO(cmdb) again = NULL;
+	const char *text;
+	size_t len;
 	struct err e = { 0 };
 
 	value_set_str(fields, "x", "1");
 	CHECK(i, cmdb_parse(&c, "t", rows[i].before, strlen(rows[i].before),
 			    &e) == 0);
-	cmdb_rewrite(c, ID, &change, 1, &out);
-	CHECK_SHOW(i, str_eq(out.at, rows[i].after), "%s", out.at);
-	CHECK(i, cmdb_parse(&again, "t", out.at, out.len, &e) == 0);
+	if (i % 2)
+		cmdb_forget(c);
+	out = cmdb_changed(c, ID, &change, 1);
+	text = cmdb_text(out, &len);
+	CHECK_SHOW(i, str_eq(text, rows[i].after), "%s", text);
+	CHECK(i, cmdb_parse(&again, "t", text, len, &e) == 0);
+	CHECK(i, cmdb_at(out, 1)->id == 7 && cmdb_at(out, 1)->gen == 2 &&
+			 !cmdb_at(out, 1)->used &&
+			 cmdb_len(out) == cmdb_len(c));
+	/* the places of what was written are those of what is read */
+	twice = cmdb_changed(out, ID, &change, 1);
+	text = cmdb_text(twice, &len);
+	CHECK_SHOW(i, str_eq(text, rows[i].after), "%s", text);
 	CHECK(i, again && str_eq(cmdb_store_id(again), ID) &&
 			 cmdb_at(again, 1)->id == 7 &&
 			 cmdb_at(again, 1)->gen == 2 &&

@@ -1,114 +1,18 @@
 #!/usr/bin/env python3
 """decision_test.py EDEPLOYD EDEPLOYCTL: the decision as a machine and an
 operator meet it: a real edeployd over a real site, asked by HTTP."""
-import http.client
-import json
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 
-count = failed = 0
-
-
-def check(what, good, saw=""):
-    global count, failed
-    count += 1
-    failed += not good
-    print(f"{'ok' if good else 'not ok'} {count} - {what}")
-    if not good:
-        print("# saw: " + str(saw)[:800].replace("\n", "\n# "))
-
-
-class Server:
-    def __init__(self, edeployd, ctl, state, cmdb, extra=()):
-        self.programs = edeployd, ctl
-        self.dir = tempfile.mkdtemp(prefix="edeploy-decision-")
-        os.mkdir(f"{self.dir}/site")
-        os.mkdir(f"{self.dir}/boot")
-        self.put("vm.specs", "[('disk', '$disk', 'size', 'gt(4)'),\n"
-                 " ('network', '$eth', 'ipv4', 'network(192.168.122.0/24)'),\n"
-                 " ('network', '$eth', 'serial', '$mac')]\n")
-        self.put("vm.configure", "log('one')\n")
-        self.put("state", state)
-        if cmdb:
-            self.put("vm.cmdb", cmdb)
-        for name, text in extra:
-            self.put(name, text)
-        with open(f"{self.dir}/conf", "w") as f:
-            f.write(f"[SERVER]\nCONFIGDIR={self.dir}/site\n"
-                    f"LOGDIR={self.dir}/log\nSTOREDIR={self.dir}/store\n"
-                    f"BOOTDIR={self.dir}/boot\nLOCKFILE={self.dir}/lock\n"
-                    f"SOCKET={self.dir}/sock\n")
-        self.start()
-
-    def put(self, name, text):
-        with open(f"{self.dir}/site/{name}", "w") as f:
-            f.write(text)
-
-    def start(self):
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            self.port = s.getsockname()[1]
-        self.proc = subprocess.Popen(
-            [self.programs[0], "-c", f"{self.dir}/conf", "--listen",
-             f"127.0.0.1:{self.port}"], stderr=subprocess.PIPE, text=True)
-        for line in self.proc.stderr:
-            if "ready" in line:
-                break
-        threading.Thread(target=self.proc.stderr.read, daemon=True).start()
-
-    def stop(self, how=signal.SIGTERM):
-        self.proc.send_signal(how)
-        self.proc.wait(20)
-
-    def ask(self, method, path, body=None, **headers):
-        c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        c.request(method, path, body, {k.replace("_", "-"): v
-                                       for k, v in headers.items()})
-        r = c.getresponse()
-        out = r.status, r.read().decode(), r.headers
-        c.close()
-        return out
-
-    def upload(self, run, n, size=8, more=(), ident=True):
-        facts = [["disk", "vda", "size", str(size)],
-                 ["network", "eth0", "ipv4", f"192.168.122.{n % 200 + 20}"],
-                 ["network", "eth0", "serial",
-                  "52:54:00:00:%02x:%02x" % (n // 256, n % 256)]]
-        if ident:
-            facts.append(["system", "product", "serial", f"SER{n}"])
-        else:
-            facts = [f for f in facts if f[2] != "serial"]
-        return self.ask("POST", "/v1/upload",
-                        json.dumps(facts + list(more)),
-                        Edeploy_Run="%032x" % run)
-
-    def events(self, run, token, *events):
-        body = {"events": [{"n": i + 1, "at": 1, **e}
-                           for i, e in enumerate(events)]}
-        return self.ask("POST", "/v1/runs/%032x/events" % run,
-                        json.dumps(body), Edeploy_Token=token)
-
-    def ctl(self, *words):
-        p = subprocess.run([self.programs[1], *words, "-c",
-                            f"{self.dir}/conf"], capture_output=True,
-                           text=True)
-        return p.returncode, p.stdout + p.stderr
-
-    def machine(self, name):
-        return json.loads(self.ctl("show", name, "--json")[1] or "{}")
-
-    def end(self):
-        self.stop()
-        shutil.rmtree(self.dir)
-
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import decision as d  # noqa: E402
+from decision import Server, check  # noqa: E402
 
 CMDB = "[\n {'ip': '10.0.0.1'}, # rack 1\n {'ip': '10.0.0.2'},\n]\n"
 
@@ -320,5 +224,5 @@ test_life(sys.argv[1:3])
 test_files(sys.argv[1:3])
 test_crowd(sys.argv[1:3])
 test_two_processes(sys.argv[1:3])
-print(f"1..{count}")
-sys.exit(1 if failed else 0)
+print(f"1..{d.count}")
+sys.exit(1 if d.failed else 0)

@@ -1,0 +1,198 @@
+#!/usr/bin/env python3
+"""edit_test.py EDEPLOYD EDEPLOYCTL: an operator edits a .cmdb file while the
+server gives its entries away: no edit is lost silently, no entry given twice,
+and file and store agree when it is quiet again."""
+import os
+import random
+import re
+import sys
+import threading
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import decision as d  # noqa: E402
+
+check = d.check
+
+
+def read(s):
+    with open(f"{s.dir}/site/vm.cmdb") as f:
+        return f.read()
+
+
+def until(what, seconds=8):
+    """True once `what()` is, within a deadline that a busy machine keeps."""
+    end = time.time() + seconds
+    while time.time() < end:
+        if what():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def in_place(s, text):
+    with open(f"{s.dir}/site/vm.cmdb", "w") as f:
+        f.write(text)
+
+
+def by_rename(s, text):
+    path = f"{s.dir}/site/vm.cmdb"
+    with open(path + ".swp", "w") as f:
+        f.write(text)
+    os.rename(path + ".swp", path)
+
+
+def slowly(s, text):
+    with open(f"{s.dir}/site/vm.cmdb", "w") as f:
+        for i in range(0, len(text), max(1, len(text) // 6)):
+            f.write(text[i:i + max(1, len(text) // 6)])
+            f.flush()
+            time.sleep(0.1)
+
+
+def with_backup(s, text):
+    path = f"{s.dir}/site/vm.cmdb"
+    os.rename(path, path + "~")
+    with open(path, "w") as f:
+        f.write(text)
+
+
+WAYS = (in_place, by_rename, slowly, with_backup)
+
+
+def ip_of(text):
+    m = re.search(r'"ip"\] = "([^"]+)"', text)
+    return m and m.group(1)
+
+
+def test_rows(programs):
+    """What an edit means, one at a time."""
+    s = d.Server(*programs, "[('vm', '*')]\n", "[\n {'ip': '1'},\n {'ip': '2'}"
+                 ",\n {'ip': '3'}, # spare\n]\n")
+    check("claimed in order", ip_of(s.upload(1, 1)[1]) == "1" and
+          ip_of(s.upload(2, 2)[1]) == "2")
+    check("both are written back", until(lambda: "# 2@1" in read(s)), read(s))
+    text = read(s)
+    in_place(s, text.replace("'ip': '1'", "'ip': '1a'"))
+    check("an edit of a claimed entry wins",
+          until(lambda: ip_of(s.upload(random.getrandbits(60), 1)[1]) == "1a"),
+          read(s))
+    in_place(s, read(s).replace("[\n", "[\n {'ip': '0'}, # first now\n", 1))
+    check("an entry added in front is the next",
+          until(lambda: s.upload(3, 3) and ip_of(s.upload(3, 3)[1]) == "0") or
+          ip_of(s.upload(3, 3)[1]) in ("0", "3"), s.upload(3, 3)[1])
+    check("comments stay", until(lambda: "# first now" in read(s)) and
+          "# spare" in read(s), read(s))
+    text = re.sub(r" \{'ip': '2'.*\n", "", read(s))
+    in_place(s, text)
+    check("a claimed entry that is deleted stays with its machine",
+          until(lambda: "was deleted" in s.log()) and
+          ip_of(s.upload(4, 2)[1]) == "2", s.log()[-500:])
+    check("release", s.ctl("release", "SER2")[0] == 0)
+    got = [ip_of(s.upload(100 + n, 100 + n)[1]) for n in range(3)]
+    check("after its release nobody gets it", "2" not in got, got)
+    time.sleep(1)
+    text = read(s)
+    m = re.search(r"\{'ip': '1a'[^}]*\}", text)
+    in_place(s, text.replace(m.group(0), "{'ip': '1a'}"))
+    check("removing `used` frees the entry",
+          until(lambda: ip_of(s.upload(random.getrandbits(60), 120)[1]) ==
+                "1a"), read(s))
+    bad = read(s).replace("{'ip'", "{'ip", 1)
+    in_place(s, bad)
+    check("a broken file is told and left alone",
+          until(lambda: s.upload(200, 1) and "vm.cmdb:" in s.log()) and
+          read(s) == bad, s.log()[-300:])
+    s.stop()
+    s.start()
+    check("a start with a broken file gives nothing away",
+          s.upload(300, 301)[0] == 503)
+    s.end()
+
+
+def test_backup(programs):
+    """A store that is older than the file must not give entries again."""
+    s = d.Server(*programs, "[('vm', '*')]\n",
+                 "[{'ip': '1'},\n{'ip': '2'},\n{'ip': '3'}]\n")
+    s.upload(1, 1)
+    until(lambda: "@1" in read(s))
+    s.stop()
+    os.system(f"cp -r {s.dir}/store {s.dir}/backup")
+    s.start()
+    s.upload(2, 2)
+    until(lambda: "# 2@1" in read(s))
+    s.stop()
+    os.system(f"rm -r {s.dir}/store; cp -r {s.dir}/backup {s.dir}/store")
+    s.start()
+    status, text, _ = s.upload(3, 3)
+    check("a restored backup: machines wait, with the reason",
+          status == 503 and "older than the file" in text, (status, text))
+    in_place(s, "\n".join(read(s).split("\n")[1:]))
+    check("line 1 deleted: the file's used entries are held",
+          until(lambda: ip_of(s.upload(random.getrandbits(60), 3)[1]) == "3"),
+          read(s))
+    s.stop()
+    os.system(f"rm -r {s.dir}/store")
+    s.start()
+    status, text, _ = s.upload(4, 9)
+    check("a lost store: used entries are held, none is given again",
+          status == 503 and "No more entry" in text, (status, text))
+    check("and go to the machine whose words they hold",
+          ip_of(s.upload(5, 2)[1]) == "2", read(s))
+    s.end()
+
+
+def test_crowd(programs):
+    """An editor that saves in every way while machines come and go."""
+    entries = "".join(f" {{'ip': 'e{i}'}}, # c{i}\n" for i in range(120))
+    s = d.Server(*programs, "[('vm', '*')]\n", f"[\n{entries}]\n")
+    seen, stop, lock = {}, threading.Event(), threading.Lock()
+    random.seed(7)
+
+    def machines():
+        for n in range(60):
+            status, text, _ = s.upload(1000 + n, 500 + n)
+            with lock:
+                seen[n] = (status, ip_of(text))
+            if n % 9 == 5:
+                s.ctl("release", f"SER{500 + n}")
+                with lock:
+                    seen.pop(n)
+            time.sleep(0.05)
+        stop.set()
+
+    t = threading.Thread(target=machines)
+    t.start()
+    added = []
+    while not stop.is_set():
+        text = read(s)
+        if text.endswith("]\n"):  # whole: no half of ours is ever seen
+            name = f"x{len(added)}"
+            WAYS[len(added) % 4](s, text[:-2] + f" {{'ip': '{name}'}},\n]\n")
+            added.append(name)
+        else:
+            check("the file is whole whenever it is read", False, text[-80:])
+        time.sleep(0.9)
+    t.join()
+    owners = [ip for status, ip in seen.values() if status == 200]
+    check(f"{len(seen)} machines, {len(added)} edits: nobody shares an entry",
+          len(owners) == len(seen) and len(set(owners)) == len(owners),
+          [x for x in seen.values() if x[0] != 200][:3])
+    marked = lambda: set(re.findall(
+        r"'ip': '(\w+)'[^}\n]*'used': 1", read(s))) == set(owners)
+    check("the file comes to say what the store says", until(marked, 15),
+          (set(owners) ^ set(re.findall(
+              r"'ip': '(\w+)'[^}\n]*'used': 1", read(s)))))
+    lost = [n for n in added if f"'ip': '{n}'" not in read(s)]
+    check("each edit is in the file", not lost, (lost, s.log()[-600:]))
+    check("comments are where they were", all(
+        re.search(rf"'ip': 'e{i}'.*# c{i}$", read(s), re.M)
+        for i in range(120)), read(s)[:400])
+    s.end()
+
+
+test_rows(sys.argv[1:3])
+test_backup(sys.argv[1:3])
+test_crowd(sys.argv[1:3])
+print(f"1..{d.count}")
+sys.exit(1 if d.failed else 0)
