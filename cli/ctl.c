@@ -40,6 +40,8 @@ ctl_options(struct ctl *c, int argc, char **argv, int least, int most)
 			*takes[k].value = argv[i];
 		} else if (str_eq(argv[i], "--json")) {
 			c->json = true;
+		} else if (str_eq(argv[i], "--all")) {
+			c->all = true;
 		} else if (argv[i][0] == '-' && argv[i][1]) {
 			return bad_usage(argv[0], "an unknown option");
 		} else if (c->len == most) {
@@ -86,17 +88,13 @@ refused(const struct http_answer *a, struct err *e)
 	return err_set(e, ERR_REFUSED, "%.*s", (int)strcspn(text, "\n"), text);
 }
 
-int
-ctl_ask(struct ctl *c, const char *method, const char *path, int deadline_ms,
-	struct value **out, struct err *e)
+static int
+exchange(struct ctl *c, struct http_ask ask, const char *path,
+	 struct value **out, struct err *e)
 {
 	const struct conf *conf = ctl_conf(c, e);
 	AUTO_FREE char *url = NULL;
 	struct http_answer a;
-	struct http_ask ask = { .method = method,
-				.connect_ms = 3000,
-				.deadline_ms = deadline_ms,
-				.max_body = 256u * 1024 * 1024 };
 	int failed;
 
 	if (!conf)
@@ -104,6 +102,8 @@ ctl_ask(struct ctl *c, const char *method, const char *path, int deadline_ms,
 	url = base_printf("http://edeployd%s", path);
 	ask.url = url;
 	ask.unix_socket = conf->socket;
+	ask.connect_ms = 3000;
+	ask.max_body = 256u * 1024 * 1024;
 	failed = http_do(&ask, &a, e);
 	if (failed < 0)
 		err_set(e, ERR_PEER,
@@ -116,6 +116,30 @@ ctl_ask(struct ctl *c, const char *method, const char *path, int deadline_ms,
 		failed = json_parse(out, buf_text(&a.body), a.body.len, e);
 	http_answer_clear(&a);
 	return failed;
+}
+
+int
+ctl_ask(struct ctl *c, const char *method, const char *path, int deadline_ms,
+	struct value **out, struct err *e)
+{
+	const struct http_ask ask = { .method = method,
+				      .deadline_ms = deadline_ms };
+
+	return exchange(c, ask, path, out, e);
+}
+
+int
+ctl_send(struct ctl *c, const char *method, const char *path,
+	 const struct buf *body, struct value **out, struct err *e)
+{
+	static const char *const headers[] = { "Content-Type: application/json",
+					       NULL };
+	const struct http_ask ask = { .method = method,
+				      .headers = headers,
+				      .body = buf_text(body),
+				      .body_len = body->len };
+
+	return exchange(c, ask, path, out, e);
 }
 
 int

@@ -13,8 +13,8 @@ struct ctl {
 	const char *conf_path; /* -c FILE; /etc/edeploy.conf */
 	const char *site_dir;  /* --site DIR, or NULL */
 	const char *section;   /* --section NAME; NULL: the only one */
-	bool json;
-	char *words[4]; /* what is left, NULL-terminated */
+	bool json, all;        /* --json, --all */
+	char *words[4];        /* what is left, NULL-terminated */
 	int len;
 	struct confs *confs;
 };
@@ -32,6 +32,10 @@ const struct conf *ctl_conf(struct ctl *c, struct err *e);
  * the body does not matter. */
 int ctl_ask(struct ctl *c, const char *method, const char *path,
 	    int deadline_ms, struct value **out, struct err *e);
+
+/* The same with a body, which is JSON. */
+int ctl_send(struct ctl *c, const char *method, const char *path,
+	     const struct buf *body, struct value **out, struct err *e);
 
 /* Print the error on stderr; CMD_FAILED. */
 int ctl_fail(const struct err *e);
@@ -53,6 +57,7 @@ void ago_text(int64_t wall_ms, char out[24]);
 
 int cmd_check(int argc, char **argv);
 int cmd_match(int argc, char **argv);
+int cmd_explain(int argc, char **argv);
 int cmd_machines(int argc, char **argv);
 int cmd_show(int argc, char **argv);
 int cmd_watch(int argc, char **argv);

@@ -20,6 +20,15 @@ static const struct cmd commands[] = {
 	  "0: one fits, 1: none, 2: usage.\n--json prints {\"profile\": "
 	  "..., \"vars\": {...}, \"tried\": [...]}.\n",
 	  cmd_match },
+	{ "explain", "FACTS|MACHINE " SITE " [--all]",
+	  "tell why a machine gets what it gets, changing nothing",
+	  "For each profile in order: each pattern with the fact that it took, "
+	  "or what the\nmachine has instead; units; the CMDB entry and those "
+	  "passed over. FACTS as for\nmatch; MACHINE as for show, with the "
+	  "facts of its last upload. With --site the\nfiles alone answer. "
+	  "--all shows what was left out. Exit 0: a profile is given,\n1: "
+	  "none.\n",
+	  cmd_explain },
 	{ "machines", LIVE, "list the machines that edeployd knows", NULL,
 	  cmd_machines },
 	{ "show", "MACHINE " LIVE,

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "cli/ctl.h"
+#include "cli/facts.h"
 #include "lib/base.h"
 #include "lib/cmd.h"
 #include "lib/file.h"
@@ -39,6 +40,27 @@ count_errors(const struct value *list)
 	return errors;
 }
 
+/* Of a running server as well: it knows what it does not take. Without one the
+ * files are all there is. */
+static int
+find_problems(struct ctl *c, const struct conf *conf, struct value **out,
+	      struct err *e)
+{
+	AUTO(value) doc = NULL;
+	struct err none = { 0 };
+	const struct value *list;
+
+	if (!c->site_dir && file_exists(conf->socket) &&
+	    ctl_ask(c, "GET", "/v1/problems", 0, &doc, &none) == 0) {
+		list = value_get(doc, "problems");
+		if (list && list->kind == VALUE_LIST) {
+			*out = value_copy(list);
+			return 0;
+		}
+	}
+	return site_check(conf, out, e);
+}
+
 int
 cmd_check(int argc, char **argv)
 {
@@ -51,7 +73,7 @@ cmd_check(int argc, char **argv)
 	if (ctl_options(&c, argc, argv, 0, 0) < 0)
 		return CMD_USAGE;
 	conf = ctl_conf(&c, &e);
-	if (!conf || site_check(conf, &problems, &e) < 0) {
+	if (!conf || find_problems(&c, conf, &problems, &e) < 0) {
 		ctl_clear(&c);
 		return ctl_fail(&e);
 	}
@@ -66,21 +88,6 @@ cmd_check(int argc, char **argv)
 }
 
 /* ---- match ---- */
-
-static int
-read_facts(const char *path, struct facts **out, struct err *e)
-{
-	AUTO_FREE char *text = NULL;
-	size_t len = 0;
-
-	if (str_eq(path, "-"))
-		path = "/dev/stdin";
-	if (file_read(path, FACTS_MAX_BYTES, &text, &len, e) < 0)
-		return -1;
-	if (facts_from_json(out, text, len, e) < 0)
-		return err_add(e, "%s", path);
-	return 0;
-}
 
 static void
 print_match(const struct site_dry_match *m)
@@ -134,7 +141,7 @@ cmd_match(int argc, char **argv)
 	if (ctl_options(&c, argc, argv, 1, 1) < 0)
 		return CMD_USAGE;
 	conf = ctl_conf(&c, &e);
-	if (!conf || read_facts(c.words[0], &facts, &e) < 0 ||
+	if (!conf || facts_read(c.words[0], &facts, &e) < 0 ||
 	    site_dry_match(conf, facts, &m, &e) < 0) {
 		ctl_fail(&e);
 	} else {

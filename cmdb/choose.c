@@ -106,6 +106,66 @@ cmdb_choose(const struct cmdb_candidate *all, size_t len,
 	return CMDB_FULL;
 }
 
+/* ---- for people ---- */
+
+/* "its mac is X, not Y" for the first variable of these that differs; NULL when
+ * none does. */
+static char *
+tell_difference(const struct value *fields, const struct cmdb_var *vars,
+		size_t len, bool keys, bool identities)
+{
+	for (size_t i = 0; i < len; i++) {
+		const struct cmdb_var *v = &vars[i];
+		const struct value *has = value_get(fields, v->name);
+		AUTO_CLEAR(buf) text = { 0 };
+
+		if ((keys && !v->key) || (identities && !v->identity) ||
+		    holds(fields, v) || (identities && !has))
+			continue;
+		if (!has)
+			return base_printf("it has no %s", v->name);
+		value_plain(has, &text);
+		return base_printf("its %s is %s, not %s", v->name,
+				   buf_text(&text), v->value);
+	}
+	return NULL;
+}
+
+static char *
+tell_passed(const struct cmdb_candidate *c, const struct cmdb_var *vars,
+	    size_t len)
+{
+	bool keys = has_keys(vars, len);
+	AUTO_FREE char *differs = NULL;
+
+	if (c->owner)
+		return base_printf("belongs to %s", c->owner);
+	differs =
+		tell_difference(c->fields, vars, len, keys, !keys && !c->used);
+	if (!differs)
+		return base_strdup("free, and behind the one chosen");
+	if (keys)
+		return STEAL(differs);
+	return base_printf("%s: %s", c->used ? "used" : "reserved", differs);
+}
+
+char *
+cmdb_tell(const struct cmdb_candidate *c, const struct cmdb_var *vars,
+	  size_t vars_len, const char *machine, bool chosen)
+{
+	bool keys = has_keys(vars, vars_len);
+
+	if (!chosen)
+		return tell_passed(c, vars, vars_len);
+	if (c->owner && str_eq(c->owner, machine))
+		return base_strdup("it is this machine's already");
+	if (keys)
+		return base_strdup("it holds the $$ variables");
+	if (vars_len > 0 && holds_all(c->fields, vars, vars_len, false))
+		return base_strdup("it holds all variables");
+	return base_strdup("it is the first free one");
+}
+
 struct value *
 cmdb_claim(const struct value *fields, const struct cmdb_var *vars,
 	   size_t vars_len)

@@ -93,6 +93,11 @@ enum cmdb_choice cmdb_choose(const struct cmdb_candidate *all, size_t len,
 			     const struct cmdb_var *vars, size_t vars_len,
 			     const char *machine, size_t *at);
 
+/* For people: why this candidate was chosen, or passed over; a phrase that goes
+ * behind the entry's name. Owned by the caller. */
+char *cmdb_tell(const struct cmdb_candidate *c, const struct cmdb_var *vars,
+		size_t vars_len, const char *machine, bool chosen);
+
 /* The entry overwritten by the variables, plus used: 1. Owned by the
  * caller. */
 struct value *cmdb_claim(const struct value *fields,

@@ -2,6 +2,7 @@
 #include "server/handler.h"
 #include "lib/clock.h"
 #include "lib/num.h"
+#include "specs/facts.h"
 
 #define WAIT_MAX_S 30
 #define WAIT_STEP_MS 500 /* how soon a stop ends a wait */
@@ -85,6 +86,62 @@ machine_release(struct app *a, const struct request *r, const char *name,
 		struct reply *out)
 {
 	change(a, r, name, site_release, out);
+}
+
+void
+machine_explain(struct app *a, const struct request *r, const char *name,
+		struct reply *out)
+{
+	AUTO(value) doc = NULL;
+	struct site *s = app_site_asked(a, r, out);
+	struct err e = { 0 };
+
+	if (!s)
+		return;
+	if (site_explain(s, name, NULL, &doc, &e) < 0)
+		reply_err(out, &e, 404);
+	else
+		reply_json(out, doc);
+}
+
+void
+problems_get(struct app *a, const struct request *r, const char *arg,
+	     struct reply *out)
+{
+	AUTO(value) list = NULL;
+	AUTO(value) doc = value_dict();
+	struct site *s = app_site_asked(a, r, out);
+	struct err e = { 0 };
+
+	(void)arg;
+	if (!s)
+		return;
+	if (site_problems(s, &list, &e) < 0) {
+		reply_err(out, &e, 409);
+		return;
+	}
+	value_set(doc, "problems", STEAL(list));
+	reply_json(out, doc);
+}
+
+/* Facts of a machine that need not be known. */
+void
+explain_post(struct app *a, const struct request *r, const char *arg,
+	     struct reply *out)
+{
+	AUTO(value) doc = NULL;
+	AUTO(facts) facts = NULL;
+	struct site *s = app_site_asked(a, r, out);
+	struct err e = { 0 };
+
+	(void)arg;
+	if (!s)
+		return;
+	if (facts_from_json(&facts, r->body, r->body_len, &e) < 0 ||
+	    site_explain(s, NULL, facts, &doc, &e) < 0)
+		reply_err(out, &e, 409);
+	else
+		reply_json(out, doc);
 }
 
 static int

@@ -12,6 +12,7 @@ struct asking {
 	struct site_reply *out;
 	const struct snapshot *site;
 	struct match *match; /* one for each profile */
+	char **why;          /* ... when none fits: why not; may be NULL */
 	struct identity id;
 	char facts_hash[HASH_HEX];
 	char *facts_json;

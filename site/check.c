@@ -3,16 +3,14 @@
 #include <stdio.h>
 
 #include "site/core.h"
+#include "specs/explain.h"
 
-int
-site_check(const struct conf *c, struct value **out, struct err *e)
+static struct value *
+problems_of(const struct snapshot *s)
 {
-	AUTO(snapshot) s = snapshot_read(c->configdir, NULL);
-	size_t i;
+	struct value *list = value_list();
 
-	(void)e;
-	*out = value_list();
-	for (i = 0; i < s->problems_len; i++) {
+	for (size_t i = 0; i < s->problems_len; i++) {
 		struct value *v = value_dict();
 
 		value_set_str(v, "file", s->problems[i].file);
@@ -20,8 +18,27 @@ site_check(const struct conf *c, struct value **out, struct err *e)
 		value_set_str(v, "level",
 			      s->problems[i].warning ? "warning" : "error");
 		value_set_str(v, "message", s->problems[i].message);
-		value_push(*out, v);
+		value_push(list, v);
 	}
+	return list;
+}
+
+int
+site_check(const struct conf *c, struct value **out, struct err *e)
+{
+	AUTO(snapshot) s = snapshot_read(c->configdir, NULL);
+
+	(void)e;
+	*out = problems_of(s);
+	return 0;
+}
+
+int
+site_problems(struct site *s, struct value **out, struct err *e)
+{
+	(void)e;
+	*out = problems_of(site_look(s));
+	site_let_go(s);
 	return 0;
 }
 
@@ -47,9 +64,7 @@ try_one(const struct profile *p, const struct facts *f, struct match *m,
 				      "that tells the disks apart");
 		return "gave up";
 	}
-	*reason = base_printf("no fact fits %s (line %u)",
-			      patterns_text(p->patterns, m->failed),
-			      patterns_line(p->patterns, m->failed));
+	*reason = explain_line(p->patterns, f);
 	return "miss";
 }
 

@@ -2,19 +2,6 @@
 #include "site/asking.h"
 #include "site/offer.h"
 
-static struct cmdb_var *
-cmdb_vars(const struct bindings *b)
-{
-	struct cmdb_var *v = base_array(b->len, sizeof(*v));
-	size_t i;
-
-	for (i = 0; i < b->len; i++)
-		v[i] = (struct cmdb_var){ b->at[i].name, b->at[i].value,
-					  b->at[i].key,
-					  is_identity(&b->at[i]) };
-	return v;
-}
-
 /* Claim row `at`: *entry gets its fields with the machine's words in them. */
 static int
 claim(struct site *s, struct asking *a, struct offer *o, size_t at,

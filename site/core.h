@@ -76,6 +76,9 @@ void site_let_go(struct site *s);
 void identify(const struct facts *f, struct identity *id);
 /* Is this variable an identity fact's word (a MAC, a serial, a UUID)? */
 bool is_identity(const struct binding *b);
+/* Bindings as choosing an entry sees them; b->len of them, owned; the texts
+ * are borrowed from `b`. */
+struct cmdb_var *cmdb_vars(const struct bindings *b);
 
 /* ---- on the writer thread ---- */
 

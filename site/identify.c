@@ -64,3 +64,16 @@ is_identity(const struct binding *b)
 	return str_eq(b->cls, "system") &&
 	       (str_eq(b->property, "serial") || str_eq(b->property, "uuid"));
 }
+
+struct cmdb_var *
+cmdb_vars(const struct bindings *b)
+{
+	struct cmdb_var *v = base_array(b->len, sizeof(*v));
+	size_t i;
+
+	for (i = 0; i < b->len; i++)
+		v[i] = (struct cmdb_var){ b->at[i].name, b->at[i].value,
+					  b->at[i].key,
+					  is_identity(&b->at[i]) };
+	return v;
+}

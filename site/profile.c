@@ -28,9 +28,16 @@ units_left(struct site *s, const struct quota *q, bool *left, struct err *e)
 }
 
 static void
-tell_miss(struct asking *a, const struct profile *p, const struct match *m)
+tell_miss(struct asking *a, const struct profile *p)
 {
-	if (m->outcome == MATCH_MISS && p->patterns)
+	size_t i = (size_t)(p - a->site->profiles);
+	const struct match *m = &a->match[i];
+
+	if (m->outcome != MATCH_MISS || !p->patterns)
+		return;
+	if (a->why[i])
+		buf_printf(&a->detail, "%s: %s\n", p->name, a->why[i]);
+	else
 		buf_printf(&a->detail, "%s: no fact fits %s (line %u)\n",
 			   p->name, patterns_text(p->patterns, m->failed),
 			   patterns_line(p->patterns, m->failed));
@@ -69,7 +76,7 @@ keep_profile(struct site *s, struct asking *a, struct err *e)
 	if (m->outcome == MATCH_GAVE_UP)
 		return wait_for_profile(s, a, p, TOO_MANY, e);
 	if (m->outcome == MATCH_MISS) {
-		tell_miss(a, p, m);
+		tell_miss(a, p);
 		return wait_for_profile(
 			s, a, p,
 			"no longer fits this machine; release it to choose "
@@ -125,7 +132,7 @@ choose_profile(struct site *s, struct asking *a, struct err *e)
 			return wait_for_profile(s, a, p, p->problem, e);
 		if (m->outcome == MATCH_GAVE_UP)
 			return wait_for_profile(s, a, p, TOO_MANY, e);
-		tell_miss(a, p, m);
+		tell_miss(a, p);
 		if (!p->patterns)
 			buf_printf(&a->detail, "%s: has no .specs file\n",
 				   p->name);

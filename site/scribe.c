@@ -15,6 +15,7 @@
 #define GATHER_MS 300 /* from the first change on, before writing */
 #define RETRY_MS 300  /* while somebody edits */
 #define LOOK_MS 500   /* between looks at the site's files */
+#define END_MS 3000   /* for what is due when the server stops */
 #define LATE_MS 2000  /* a displaced file is watched for that long */
 #define LOCK_WAIT_MS 2000
 
@@ -40,6 +41,7 @@ struct scribe {
 	struct file *files;
 	size_t len;
 	int64_t due_ms; /* when to write next; 0: nothing is due */
+	bool retries;   /* the last round left something due */
 };
 
 /* ---- from other threads ---- */
@@ -103,7 +105,7 @@ scribe_mark(struct scribe *w, const char *profile, int64_t entry)
 struct work {
 	char *profile, *path;
 	struct cmdb *text;
-	struct stamp stamp;
+	struct stamp was, stamp; /* of what was taken out; as it is now */
 	bool compare;
 	int64_t *due;
 	size_t due_len;
@@ -200,6 +202,7 @@ take_work(struct scribe *w, size_t i, struct work *k)
 	f = &w->files[i];
 	*k = (struct work){ .profile = base_strdup(f->profile),
 			    .text = STEAL(f->text),
+			    .was = f->stamp,
 			    .stamp = f->stamp,
 			    .compare = f->compare,
 			    .due = STEAL(f->due),
@@ -212,7 +215,8 @@ take_work(struct scribe *w, size_t i, struct work *k)
 	return k->text && (k->compare || k->due_len > 0);
 }
 
-/* Into the table again, unless the file was merged anew meanwhile. */
+/* Into the table again, unless the file was merged anew meanwhile; but what was
+ * merged may be what we have replaced since. */
 static void
 put_back(struct scribe *w, size_t i, struct work *k, bool again)
 {
@@ -220,7 +224,9 @@ put_back(struct scribe *w, size_t i, struct work *k, bool again)
 
 	pthread_mutex_lock(&w->lock);
 	f = &w->files[i];
-	if (!f->text) {
+	if (!f->text ||
+	    (stamp_eq(&f->stamp, &k->was) && !stamp_eq(&k->stamp, &k->was))) {
+		cmdb_free(f->text);
 		f->text = STEAL(k->text);
 		f->stamp = k->stamp;
 	}
@@ -371,33 +377,44 @@ wait_for_work(struct scribe *w)
 	pthread_cond_timedwait(&w->come, &w->lock, &until);
 }
 
+/* One round, without the lock: what is due, and what editors did. */
+static void
+work(struct scribe *w, bool due, size_t files)
+{
+	if (due)
+		write_all(w, files);
+	for (size_t i = 0; i < files; i++)
+		rescue_edit(w, i);
+	site_look(w->s);
+	site_let_go(w->s);
+}
+
+/* At the end what is due is written, if an editor lets us within END_MS. */
 static void *
 write_for_ever(void *ctx)
 {
 	struct scribe *w = ctx;
-	bool ending;
+	int64_t end_ms = 0;
 
 	pthread_mutex_lock(&w->lock);
-	do {
+	for (;;) {
 		bool due;
-		size_t files;
+		size_t files = w->len;
 
-		if (!w->ending)
+		if (w->ending && !end_ms)
+			end_ms = clock_boot_ms() + END_MS;
+		if (w->ending && (!w->due_ms || clock_boot_ms() > end_ms))
+			break;
+		if (!w->ending || w->retries)
 			wait_for_work(w);
-		ending = w->ending;
-		due = w->due_ms && (ending || clock_boot_ms() >= w->due_ms);
-		files = w->len;
+		due = w->due_ms && (w->ending || clock_boot_ms() >= w->due_ms);
 		if (due)
 			w->due_ms = 0;
 		pthread_mutex_unlock(&w->lock);
-		if (due)
-			write_all(w, files);
-		for (size_t i = 0; i < files; i++)
-			rescue_edit(w, i);
-		site_look(w->s);
-		site_let_go(w->s);
+		work(w, due, files);
 		pthread_mutex_lock(&w->lock);
-	} while (!ending);
+		w->retries = w->due_ms != 0;
+	}
 	pthread_mutex_unlock(&w->lock);
 	return NULL;
 }

@@ -383,7 +383,8 @@ site_free(struct site *s)
 	if (!s)
 		return;
 	tell_news(s, true);
-	scribe_free(STEAL(s->scribe)); /* while the writer can merge an edit */
+	scribe_free(s->scribe); /* while the writer can still merge an edit */
+	s->scribe = NULL;
 	pthread_mutex_lock(&s->jobs_lock);
 	s->stopping = true;
 	pthread_cond_signal(&s->jobs_come);

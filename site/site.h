@@ -104,13 +104,28 @@ int site_machine(struct site *s, const char *name, struct value **out,
 int site_feed(struct site *s, int64_t after, int wait_ms, struct value **out,
 	      struct err *e);
 
+/* What is wrong with the site's files as the server has them, and what
+ * operators wrote and did not get: as site_check. */
+int site_problems(struct site *s, struct value **out, struct err *e);
+
 /* One-shot: the next run of this machine installs. */
 int site_reinstall(struct site *s, const char *name, struct err *e);
 
 /* Give unit and entry back; the machine is asked for anew at its next run. */
 int site_release(struct site *s, const char *name, struct err *e);
 
+/* Why this machine, or one with these facts (`name` NULL), gets what it would
+ * get if it asked now. Changes nothing. `out` as docs/wire.md has it.
+ * ERR_REFUSED as site_machine. */
+int site_explain(struct site *s, const char *name, const struct facts *f,
+		 struct value **out, struct err *e);
+
 /* ---- pure: no store, no file created ---- */
+
+/* The same from the files alone: every unit free, entries used as the files
+ * have it. */
+int site_explain_files(const struct conf *c, const struct facts *f,
+		       struct value **out, struct err *e);
 
 /* All that is wrong with the files of a site: a list of {"file", "line",
  * "message", "level"}; empty when it is good. */

@@ -3,6 +3,7 @@
  * one transaction on the writer thread. */
 #include "lib/clock.h"
 #include "site/asking.h"
+#include "specs/explain.h"
 
 static int
 decide(struct site *s, void *ctx, struct err *e)
@@ -42,6 +43,24 @@ try_profiles(struct asking *a)
 	}
 }
 
+/* When nothing fits, people want to know why; that costs more than matching,
+ * so it is found out here, where no lock is held. */
+static void
+explain_misses(struct asking *a)
+{
+	a->why = base_array(a->site->len + 1, sizeof(*a->why));
+	for (size_t i = 0; i < a->site->len; i++)
+		if (a->match[i].outcome == MATCH_HIT)
+			return;
+	for (size_t i = 0; i < a->site->len; i++) {
+		const struct profile *p = &a->site->profiles[i];
+
+		if (p->patterns && !p->problem &&
+		    a->match[i].outcome == MATCH_MISS)
+			a->why[i] = explain_line(p->patterns, a->u->facts);
+	}
+}
+
 static void
 asking_clear(struct asking *a)
 {
@@ -50,6 +69,9 @@ asking_clear(struct asking *a)
 	for (i = 0; a->match && i < a->site->len; i++)
 		match_clear(&a->match[i]);
 	free(a->match);
+	for (i = 0; a->why && i < a->site->len; i++)
+		free(a->why[i]);
+	free(a->why);
 	identity_clear(&a->id);
 	free(a->facts_json);
 	store_machine_clear(&a->m);
@@ -71,6 +93,7 @@ site_upload(struct site *s, const struct site_upload *u, struct site_reply *out,
 	identify(u->facts, &a.id);
 	a.site = site_look(s);
 	try_profiles(&a);
+	explain_misses(&a);
 	failed = site_write(s, decide, &a, e);
 	asking_clear(&a);
 	site_let_go(s);

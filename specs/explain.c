@@ -157,3 +157,18 @@ explanation_clear(struct explanation *x)
 	free(x->rows);
 	*x = (struct explanation){ 0 };
 }
+
+char *
+explain_line(const struct patterns *p, const struct facts *f)
+{
+	struct explanation x;
+	char *line = NULL;
+
+	explain_run(p, f, 0, &x);
+	if (x.failed < x.len)
+		line = base_printf(
+			"%s (line %u): %s", patterns_text(p, x.failed),
+			patterns_line(p, x.failed), x.rows[x.failed].why);
+	explanation_clear(&x);
+	return line;
+}

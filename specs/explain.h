@@ -36,6 +36,10 @@ void explain_run(const struct patterns *p, const struct facts *f,
 		 unsigned long budget, struct explanation *out);
 void explanation_clear(struct explanation *x);
 
+/* Why the profile does not fit, in one line: the failing pattern and what there
+ * is instead. Owned by the caller; NULL when it fits. */
+char *explain_line(const struct patterns *p, const struct facts *f);
+
 /* The word for it: "fits", "fails", "impossible", "open", "too many". */
 const char *explain_status_name(enum explain_status s);
 

@@ -54,6 +54,10 @@ class Server:
         self.proc = subprocess.Popen(
             [self.programs[0], "-c", f"{self.dir}/conf", "--listen",
              f"127.0.0.1:{self.port}"], stderr=subprocess.PIPE, text=True)
+        self.read_log()
+
+    def read_log(self):
+        """Until it is ready; the rest as it comes."""
         self.said = []
         for line in self.proc.stderr:
             self.said.append(line)
@@ -67,7 +71,9 @@ class Server:
 
     def stop(self, how=signal.SIGTERM):
         self.proc.send_signal(how)
-        self.proc.wait(20)
+        code = self.proc.wait(20)
+        if how == signal.SIGTERM and code != 0:
+            check("a clean end", False, self.log()[-3000:])
 
     def ask(self, method, path, body=None, **headers):
         c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)

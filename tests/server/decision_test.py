@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """decision_test.py EDEPLOYD EDEPLOYCTL: the decision as a machine and an
 operator meet it: a real edeployd over a real site, asked by HTTP."""
+import json
 import os
 import re
 import signal
@@ -85,6 +86,48 @@ def test_life(programs):
     s.end()
 
 
+def test_explain(programs):
+    s = Server(*programs, "[('big', 1), ('vm', 2)]\n",
+               "[{'ip': '1', 'mac': '52:54:00:00:ff:ff'}, {'ip': '2'},\n"
+               " {'ip': '3'}]\n",
+               [("big.specs", "[('disk', '$d', 'size', 'gt(700)')]\n"),
+                ("big.configure", "")])
+    s.upload(1, 1)
+    code, text = s.ctl("explain", "SER1")
+    check("explain a machine", code == 0 and "m1 keeps profile vm" in text and
+          "it is this machine's already" in text and
+          "1 of 2 units used" in text, text)
+    facts = f"{s.dir}/facts.json"
+    with open(facts, "w") as f:
+        json.dump([["disk", "vda", "size", "8"], ["disk", "vdb", "size", "6"],
+                   ["network", "eth0", "ipv4", "192.168.122.9"],
+                   ["network", "eth0", "serial", "52:54:00:00:00:99"]], f)
+    code, text = s.ctl("explain", facts)
+    check("explain facts: why not the first profile",
+          "2 disks have a size, the largest is 8 (vda)" in text, text)
+    check("and which entries were passed over", code == 0 and
+          "reserved: its mac is 52:54:00:00:ff:ff" in
+          " ".join(text.split()) and "belongs to m1" in text and
+          "it is the first free one" in text, text)
+    code, text = s.ctl("explain", facts, "--json")
+    doc = json.loads(text)
+    check("the same for programs", [p["outcome"] for p in doc["profiles"]] ==
+          ["misses", "fits"] and doc["profile"] == "vm" and
+          doc["profiles"][1]["cmdb"]["passed_over"] == 2, text)
+    check("no line is wider than 80 columns",
+          max(map(len, s.ctl("explain", facts, "--all")[1].split("\n"))) <= 80)
+    check("nobody was assigned by asking",
+          len(json.loads(s.ctl("machines", "--json")[1])["machines"]) == 1)
+    code, text = s.ctl("explain", "nobody")
+    check("an unknown machine is told", code == 1 and "nobody" in text, text)
+    s.put("vm.specs", "[('disk',\n")
+    time.sleep(1.2)
+    code, text = s.ctl("check")
+    check("check tells what edeployd does not take", code == 1 and
+          "vm.specs" in text, text)
+    s.end()
+
+
 def test_files(programs):
     s = Server(*programs, "[('bad', '*'), ('vm', '*')]\n", None,
                [("bad.specs", "[('disk',\n"), ("bad.configure", "")])
@@ -100,7 +143,7 @@ def test_files(programs):
           s.upload(3, 2)[0] == 200)
     status, text, _ = s.upload(4, 3, size=4)
     check("no profile fits: which pattern", status == 422 and
-          "vm: no fact fits" in text and "gt(4)" in text, (status, text))
+          "gt(4)') (line 1): size of disk vda is 4" in text, (status, text))
     check("nothing to know it by: it waits",
           s.upload(5, 9, ident=False)[0] == 503)
     s.upload(6, 50, more=[["system", "product", "uuid",
@@ -158,18 +201,15 @@ class Second:
         self.proc = subprocess.Popen(
             [self.programs[0], "-c", f"{self.dir}/conf2", "--listen",
              f"127.0.0.1:{self.port}"], stderr=subprocess.PIPE, text=True)
-        self.said = ""
-        for line in self.proc.stderr:
-            self.said += line
-            if "ready" in line:
-                break
-        threading.Thread(target=self.proc.stderr.read, daemon=True).start()
+        self.read_log()
         return self
 
     def __exit__(self, *why):
-        self.proc.terminate()
-        self.proc.wait(20)
+        self.stop()
 
+    stop = Server.stop
+    log = Server.log
+    read_log = Server.read_log
     ask = Server.ask
     upload = Server.upload
     events = Server.events
@@ -212,15 +252,20 @@ def test_two_processes(programs):
     check("and takes the run's reports",
           all(g[3] == 200 for g in got.values() if g[0] == 200),
           [g for g in got.values()][:5])
-    time.sleep(1.5)
-    with open(f"{s.dir}/site/vm.cmdb") as f:
-        used = re.findall(r"'ip': '(10\.2\.0\.\d+)'[^}]*'used': 1", f.read())
+    for _ in range(150):  # each process merges what the other wrote
+        with open(f"{s.dir}/site/vm.cmdb") as f:
+            used = re.findall(r"'ip': '(10\.2\.0\.\d+)'[^}]*'used': 1",
+                              f.read())
+        if len(used) >= len(assigned):
+            break
+        time.sleep(0.1)
     check("the file says the same", sorted(used) == sorted(assigned),
           (len(used), len(assigned)))
     s.end()
 
 
 test_life(sys.argv[1:3])
+test_explain(sys.argv[1:3])
 test_files(sys.argv[1:3])
 test_crowd(sys.argv[1:3])
 test_two_processes(sys.argv[1:3])

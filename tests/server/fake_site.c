@@ -260,3 +260,26 @@ site_release(struct site *s, const char *name, struct err *e)
 	(void)s;
 	return err_set(e, ERR_REFUSED, "%s has nothing to give back", name);
 }
+
+int
+site_explain(struct site *s, const char *name, const struct facts *f,
+	     struct value **out, struct err *e)
+{
+	(void)s;
+	if (name && !str_eq(name, "m1"))
+		return err_set(e, ERR_REFUSED, "no machine is called \"%s\"",
+			       name);
+	*out = value_dict();
+	value_set_str(*out, "machine", name);
+	value_set_int(*out, "facts", f ? (int64_t)facts_len(f) : 0);
+	return 0;
+}
+
+int
+site_problems(struct site *s, struct value **out, struct err *e)
+{
+	(void)s;
+	(void)e;
+	*out = value_list();
+	return 0;
+}
