@@ -5,6 +5,7 @@
 #include "lib/file.h"
 #include "lib/log.h"
 #include "site/core.h"
+#include "site/memory.h"
 #include "site/sync.h"
 
 #define QUIET_MS 500 /* files that changed later are still being edited */
@@ -173,7 +174,7 @@ sync_all(struct site *s, void *ctx, struct err *e)
 	for (size_t i = 0; i < r->fresh->len; i++)
 		if (sync_one(s, r, i, e) < 0)
 			return -1;
-	return 0;
+	return memory_keep(s->writer, r->fresh, e);
 }
 
 /* The store has them: from now on the scribe may write into these files. */
@@ -366,7 +367,9 @@ site_open(struct site **out, const struct conf *c, struct err *e)
 	    store_reader(&s->reader, c->storedir, e) < 0 ||
 	    dir_make(c->logdir, 0750, e) < 0)
 		return -1;
-	s->snapshot = base_alloc(sizeof(*s->snapshot));
+	s->snapshot = memory_load(s->writer, e);
+	if (!s->snapshot)
+		return -1;
 	if (pthread_create(&s->thread, NULL, write_for_ever, s) != 0)
 		return err_set(e, ERR_SYS, "the writer thread does not start");
 	s->started = true;

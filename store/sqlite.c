@@ -73,6 +73,10 @@ static const char *const sql[S_COUNT] = {
 			       " AND entry = ?",
 	[S_ENTRY_NEXT] = "SELECT id FROM entries WHERE id > ? ORDER BY id"
 			 " LIMIT 1",
+	[S_FILE_PUT] = "INSERT INTO files (name, text) VALUES (?,?)"
+		       " ON CONFLICT (name) DO UPDATE SET text = excluded.text",
+	[S_FILE_DROP] = "DELETE FROM files WHERE name = ?",
+	[S_FILES] = "SELECT name, text FROM files ORDER BY name",
 	[S_RUN_ADD] = "INSERT INTO runs (" RUN_COLUMNS ")"
 		      " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 	[S_RUN_PUT] = "UPDATE runs SET token = ?, machine = ?, started_ms = ?,"

@@ -103,6 +103,12 @@ static const char schema_2[] =
 	" UPDATE live SET machines = machines - 1"
 	" WHERE profile = old.profile AND " IS_LIVE("old") "; END;";
 
+/* The last good text of the site's files, so that a file that is wrong when the
+ * server starts does not stop what ran before. */
+static const char schema_3[] =
+	"CREATE TABLE files (name TEXT PRIMARY KEY, text TEXT NOT NULL)"
+	" STRICT, WITHOUT ROWID;";
+
 /* Each brings the store of the version before it to its own. */
 static const struct step {
 	const char *sql;
@@ -110,6 +116,7 @@ static const struct step {
 } steps[] = {
 	{ schema_1, NULL },
 	{ schema_2, store_entries_index },
+	{ schema_3, NULL },
 };
 #define SCHEMA_VERSION ((int)ARRAY_LEN(steps))
 

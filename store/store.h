@@ -139,6 +139,15 @@ int store_entries_holding(struct store *s, const char *profile,
 int store_entries_free(struct store *s, const char *profile,
 		       store_each_entry *each, void *ctx, struct err *e);
 
+/* ---- the last good text of the site's files ---- */
+
+/* `text` NULL: forget it. */
+int store_file_put(struct store *s, const char *name, const char *text,
+		   struct err *e);
+typedef int store_each_file(void *ctx, const char *name, const char *text);
+int store_files(struct store *s, store_each_file *each, void *ctx,
+		struct err *e); /* by name */
+
 /* ---- runs ---- */
 
 enum run_outcome { RUN_OPEN, RUN_DONE, RUN_FAILED, RUN_REPLACED };

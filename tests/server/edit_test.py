@@ -103,10 +103,17 @@ def test_rows(programs):
     check("a broken file is told and left alone",
           until(lambda: s.upload(200, 1) and "vm.cmdb:" in s.log()) and
           read(s) == bad, s.log()[-300:])
+    s.put("state", "[('vm', \n")
+    s.put("vm.specs", "[\n")
     s.stop()
     s.start()
-    check("a start with a broken file gives nothing away",
-          s.upload(300, 301)[0] == 503)
+    local = s.upload(300, 120)
+    check("a start with broken files: the last good texts are in force",
+          local[0] == 200 and "EDEPLOY_PROFILE = vm" in local[1], local)
+    code, text = s.ctl("check")
+    check("and each broken file is told", code == 1 and
+          all(f"/{n}:" in text for n in ("state", "vm.specs", "vm.cmdb")),
+          text)
     s.end()
 
 
