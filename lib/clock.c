@@ -24,6 +24,21 @@ clock_boot_ms(void)
 	return now_ms(CLOCK_BOOTTIME);
 }
 
+struct timespec
+clock_in(int64_t ms)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	t.tv_sec += (time_t)(ms / 1000);
+	t.tv_nsec += (long)(ms % 1000) * 1000000;
+	if (t.tv_nsec >= 1000000000) {
+		t.tv_nsec -= 1000000000;
+		t.tv_sec++;
+	}
+	return t;
+}
+
 void
 clock_text(int64_t wall_ms, char out[24])
 {

@@ -1,7 +1,5 @@
 /* Events as they come, for those who watch. */
-#include <errno.h>
-#include <time.h>
-
+#include "lib/clock.h"
 #include "site/core.h"
 
 #define EVENTS_AT_ONCE 500
@@ -45,12 +43,10 @@ site_feed(struct site *s, int64_t after, int wait_ms, struct value **out,
 	  struct err *e)
 {
 	struct value *list = value_list(), *feed;
-	struct timespec until;
+	const struct timespec until = clock_in(wait_ms);
 	uint64_t seen;
 	int64_t next = after;
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += wait_ms / 1000;
 	do {
 		pthread_mutex_lock(&s->news_lock);
 		seen = s->news;
