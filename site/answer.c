@@ -168,26 +168,41 @@ answer_again(struct asking *a, struct store_run *r)
 	return 0;
 }
 
+/* An id that was used cannot begin another run: what that one was given, its
+ * entry above all, may be another machine's by now. */
+static int
+check_reuse(const struct asking *a, const struct store_run *r, struct err *e)
+{
+	if (r->machine != a->m.id)
+		return err_set(e, ERR_REFUSED,
+			       "this run id was used by another machine");
+	if (r->ended_ms)
+		return err_set(e, ERR_REFUSED,
+			       "this run is over; reboot the machine to begin "
+			       "another");
+	return 0;
+}
+
 int
 answer_same_run(struct site *s, struct asking *a, struct err *e)
 {
 	const char *id = a->u->run ? a->u->run : a->m.run;
 	struct store_run r;
-	bool found = false, again;
+	bool found = false;
+	int again;
 
 	if (!id)
 		return 0;
 	if (store_run_get(s->writer, id, &r, &found, e) < 0)
 		return -1;
-	again = found && r.machine == a->m.id &&
-		(a->u->run || (r.old_agent && !r.ended_ms &&
-			       str_eq(r.facts_hash, a->facts_hash)));
-	if (found && a->u->run && r.machine != a->m.id) {
-		store_run_clear(&r);
-		return err_set(e, ERR_REFUSED,
-			       "this run id was used by another machine");
-	}
-	if (again)
+	if (a->u->run)
+		again = found;
+	else
+		again = found && r.old_agent && !r.ended_ms &&
+			str_eq(r.facts_hash, a->facts_hash);
+	if (again && check_reuse(a, &r, e) < 0)
+		again = -1;
+	if (again > 0)
 		answer_again(a, &r);
 	store_run_clear(&r);
 	return again;

@@ -37,7 +37,8 @@ void take_look(struct asking *a);
 int turn_away(struct site *s, struct asking *a, enum site_outcome outcome,
 	      const char *reason, struct err *e);
 
-/* 1: the run was answered before, and is again; 0: it was not. */
+/* 1: the run was answered before, and is again; 0: it was not. ERR_REFUSED: it
+ * is over. */
 int answer_same_run(struct site *s, struct asking *a, struct err *e);
 
 /* Installed already: a script of one call. */

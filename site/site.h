@@ -52,7 +52,8 @@ struct site_reply {
 	struct buf script;
 };
 
-/* Within one run the same bytes are answered again. Clear `out` in any case. */
+/* Within one run the same bytes are answered again, until it is over:
+ * ERR_REFUSED. Clear `out` in any case. */
 int site_upload(struct site *s, const struct site_upload *u,
 		struct site_reply *out, struct err *e);
 void site_reply_clear(struct site_reply *r);

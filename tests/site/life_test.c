@@ -27,9 +27,62 @@ test_feed(void)
 	fixture_close(&f);
 }
 
+static int
+tell(const struct fixture *f, unsigned run, const char *token, const char *json,
+     int64_t *next, struct err *e)
+{
+	AUTO_FREE char *id = base_printf("%032x", run);
+	__attribute__((cleanup(value_freep))) struct value *events = NULL;
+
+	if (json_parse(&events, json, strlen(json), e) < 0)
+		return -1;
+	return site_events(f->site, id, token, events, next, e);
+}
+
+/* What run 1 is told when it asks again after it ended: its entry may be
+ * another machine's by then. */
+static void
+test_ended(void)
+{
+	static const char *const ends[] = { "done", "failed", "replaced",
+					    "released" };
+	struct err e = { 0 };
+
+	for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+		AUTO_FREE char *last =
+			base_printf("[{\"n\": 1, \"kind\": \"%s\"}]", ends[i]);
+		AUTO_CLEAR(site_reply) first = { 0 }, again = { 0 };
+		AUTO_CLEAR(site_reply) late = { 0 };
+		struct fixture f = { 0 };
+		int64_t next;
+
+		fixture_open(&f, "[('vm', '*')]\n");
+		fixture_start(&f);
+		CHECK(i, fixture_ask(&f, 1, 1, &first, &e) == 0 &&
+				 first.outcome == SITE_ASSIGNED);
+		CHECK(i, fixture_ask(&f, 1, 1, &again, &e) == 0 &&
+				 str_eq(first.script.at, again.script.at));
+		if (i < 2)
+			CHECK(i,
+			      tell(&f, 1, first.token, last, &next, &e) == 0);
+		else if (i == 2)
+			CHECK(i, fixture_ask(&f, 2, 1, &late, &e) == 0);
+		else
+			CHECK(i, site_release(f.site, "SN1", &e) == 0);
+		site_reply_clear(&late);
+		e = (struct err){ 0 };
+		CHECK_SHOW(i,
+			   fixture_ask(&f, 1, 1, &late, &e) < 0 &&
+				   e.kind == ERR_REFUSED,
+			   "%s: %s", ends[i], buf_text(&late.script));
+		fixture_close(&f);
+	}
+}
+
 int
 main(void)
 {
+	test_ended();
 	test_feed();
 	return test_end();
 }
