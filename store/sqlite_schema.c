@@ -42,9 +42,10 @@ static const char schema_1[] =
 	" UNIQUE (run, number)) STRICT;";
 
 /* What choosing an entry and counting units ask, so that neither reads all. A
- * unit is counted by what the machine's row says, whoever changes it. */
-#define IS_LIVE(row) row ".condition IN (1, 2, 3)"
-#define LIVE_UP " ON CONFLICT (profile) DO UPDATE SET machines = machines + 1;"
+ * unit is counted by what the machine's row says, whoever changes it: a profile
+ * and a condition from waiting (it had the unit before it had to wait) to
+ * installed. */
+#define LIVE "condition IN (0, 1, 2, 3)"
 static const char schema_2[] =
 	"ALTER TABLE entries ADD COLUMN shape TEXT NOT NULL DEFAULT '';"
 	"CREATE INDEX entries_free ON entries (profile, shape, position)"
@@ -56,52 +57,22 @@ static const char schema_2[] =
 	"CREATE TABLE live (profile TEXT PRIMARY KEY,"
 	" machines INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
 	"INSERT INTO live SELECT profile, count(*) FROM machines"
-	" WHERE profile IS NOT NULL AND " IS_LIVE(
-		"machines") " GROUP BY profile;"
-			    "CREATE TRIGGER machines_come AFTER INSERT ON "
-			    "machines"
-			    " WHEN new.profile IS NOT NULL AND " IS_LIVE(
-				    "new") " BEGIN"
-					   " INSERT INTO live VALUES "
-					   "(new.profile, 1)" LIVE_UP " END;"
-					   "CREATE TRIGGER machines_change "
-					   "AFTER UPDATE ON machines"
-					   " WHEN old.profile IS NOT "
-					   "new.profile OR"
-					   " (" IS_LIVE("old") ") <> (" IS_LIVE(
-						   "new") ") BEGIN"
-							  " UPDATE live SET "
-							  "machines = machines "
-							  "- 1"
-							  " WHERE profile = "
-							  "old.profile "
-							  "AND " IS_LIVE(
-								  "old") ";"
-									 " INSE"
-									 "RT "
-									 "INTO "
-									 "live "
-									 "SELEC"
-									 "T "
-									 "new."
-									 "profi"
-									 "le, 1"
-									 " WHER"
-									 "E "
-									 "new."
-									 "profi"
-									 "le "
-									 "IS "
-									 "NOT "
-									 "NULL "
-									 "AND"
-									 " " IS_LIVE(
-										 "new")
-										 LIVE_UP
-	" END;"
+	" WHERE profile IS NOT NULL AND " LIVE " GROUP BY profile;"
+	"CREATE TRIGGER machines_come AFTER INSERT ON machines"
+	" WHEN new.profile IS NOT NULL AND new." LIVE " BEGIN"
+	" INSERT INTO live VALUES (new.profile, 1)"
+	" ON CONFLICT (profile) DO UPDATE SET machines = machines + 1; END;"
+	"CREATE TRIGGER machines_change AFTER UPDATE ON machines"
+	" WHEN old.profile IS NOT new.profile"
+	" OR old.condition <> new.condition BEGIN"
+	" UPDATE live SET machines = machines - 1"
+	" WHERE profile = old.profile AND old." LIVE ";"
+	" INSERT INTO live SELECT new.profile, 1"
+	" WHERE new.profile IS NOT NULL AND new." LIVE
+	" ON CONFLICT (profile) DO UPDATE SET machines = machines + 1; END;"
 	"CREATE TRIGGER machines_go AFTER DELETE ON machines BEGIN"
 	" UPDATE live SET machines = machines - 1"
-	" WHERE profile = old.profile AND " IS_LIVE("old") "; END;";
+	" WHERE profile = old.profile AND old." LIVE "; END;";
 
 /* The last good text of the site's files, so that a file that is wrong when the
  * server starts does not stop what ran before. */

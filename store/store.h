@@ -80,7 +80,7 @@ typedef int store_each_machine(void *ctx, const struct store_machine *m);
 int store_machines(struct store *s, store_each_machine *each, void *ctx,
 		   struct err *e);
 
-/* How many machines of this profile are assigned, installing or installed:
+/* How many machines have this profile and neither failed nor were released:
  * counted as they change, in the same transaction. */
 int store_live(struct store *s, const char *profile, uint64_t *out,
 	       struct err *e);

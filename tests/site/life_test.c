@@ -79,9 +79,49 @@ test_ended(void)
 	}
 }
 
+/* A machine that has a unit and must wait (a file is broken for a while) has
+ * it still. */
+static void
+test_unit_kept(void)
+{
+	static const struct {
+		unsigned run, machine;
+		bool broken;
+		enum site_outcome want;
+	} rows[] = {
+		{ 1, 1, false, SITE_ASSIGNED }, { 2, 1, true, SITE_WAITS },
+		{ 3, 2, false, SITE_WAITS },    { 4, 1, false, SITE_ASSIGNED },
+		{ 5, 2, false, SITE_WAITS },
+	};
+	struct fixture f = { 0 };
+	bool broken = false;
+
+	fixture_open(&f, "[('vm', 1)]\n");
+	fixture_start(&f);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		AUTO_CLEAR(site_reply) r = { 0 };
+		struct err e = { 0 };
+
+		if (rows[i].broken != broken) {
+			broken = rows[i].broken;
+			fixture_put(&f, "state",
+				    broken ? "[('hp', 1)]\n" : "[('vm', 1)]\n");
+			fixture_quiet();
+		}
+		CHECK_SHOW(i,
+			   fixture_ask(&f, rows[i].run, rows[i].machine, &r,
+				       &e) == 0 &&
+				   r.outcome == rows[i].want,
+			   "%d: %s%s", r.outcome, e.text,
+			   r.reason ? r.reason : "");
+	}
+	fixture_close(&f);
+}
+
 int
 main(void)
 {
+	test_unit_kept();
 	test_ended();
 	test_feed();
 	return test_end();

@@ -39,7 +39,7 @@ check_machines(struct store *s)
 		{ "vm", CONDITION_ASSIGNED },  { "vm", CONDITION_INSTALLING },
 		{ "vm", CONDITION_INSTALLED }, { "vm", CONDITION_FAILED },
 		{ "vm", CONDITION_RELEASED },  { "hp", CONDITION_ASSIGNED },
-		{ NULL, CONDITION_WAITING }
+		{ "vm", CONDITION_WAITING },   { NULL, CONDITION_WAITING }
 	};
 	struct store_machine m, back;
 	struct err e = { 0 };
@@ -57,7 +57,7 @@ check_machines(struct store *s)
 		store_machine_clear(&back);
 		store_machine_clear(&m);
 	}
-	CHECK(0, store_live(s, "vm", &live, &e) == 0 && live == 3);
+	CHECK(0, store_live(s, "vm", &live, &e) == 0 && live == 4);
 	CHECK(1, store_machine_get(s, 999, &back, &found, &e) == 0 && !found);
 }
 
@@ -334,6 +334,9 @@ check_live(struct store *s)
 		{ NULL, CONDITION_RELEASED, 0, 0 },
 		{ "a", CONDITION_FAILED, 0, 0 },
 		{ "a", CONDITION_ASSIGNED, 1, 0 },
+		{ "a", CONDITION_WAITING, 1, 0 },
+		{ "b", CONDITION_WAITING, 0, 1 },
+		{ NULL, CONDITION_WAITING, 0, 0 },
 	};
 	struct store_machine m = { 0 };
 	struct err e = { 0 };
