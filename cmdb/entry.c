@@ -2,7 +2,6 @@
  * back touches its own bytes only. */
 #include <ctype.h>
 #include <inttypes.h>
-#include <stdio.h>
 
 #include "cmdb/entry.h"
 #include "lib/literal.h"
@@ -33,18 +32,35 @@ skip_blanks(const char *text, size_t at)
 	return at;
 }
 
+/* A number of at most 18 digits at *at, which is moved behind it; -1 for what
+ * is none. */
+static int64_t
+read_digits(const char *text, size_t *at)
+{
+	int64_t n = 0;
+	size_t len = strspn(text + *at, "0123456789");
+
+	if (len < 1 || len > 18)
+		return -1;
+	for (; len > 0; len--)
+		n = 10 * n + (text[(*at)++] - '0');
+	return n;
+}
+
 /* "# 12@3" at `at`, followed by a blank or the line's end; returns the offset
  * behind it, or 0. */
 static size_t
 read_mark(const char *text, size_t at, int64_t *id, int64_t *gen)
 {
-	int used = 0;
-
-	if (sscanf(text + at, "# %" SCNd64 "@%" SCNd64 "%n", id, gen, &used) !=
-		    2 ||
-	    *id <= 0 || *gen < 0)
+	if (text[at] != '#' || text[at + 1] != ' ')
 		return 0;
-	at += (size_t)used;
+	at += 2;
+	*id = read_digits(text, &at);
+	if (*id <= 0 || text[at++] != '@')
+		return 0;
+	*gen = read_digits(text, &at);
+	if (*gen < 0)
+		return 0;
 	return text[at] == '\0' || isspace((unsigned char)text[at]) ? at : 0;
 }
 
@@ -158,6 +174,7 @@ cmdb_forget(struct cmdb *c)
 struct rewrite {
 	const struct cmdb *old;
 	size_t from; /* up to here the old text is written or left out */
+	bool ours;   /* the marks in the old text are this store's */
 	struct buf out;
 	struct cmdb *fresh;
 };
@@ -183,6 +200,12 @@ write_head(struct rewrite *r, const char *store_id)
 		buf_str(&r->out, eol);
 }
 
+static bool
+ends_line(char c)
+{
+	return c == '\0' || c == '\n' || c == '\r';
+}
+
 /* Behind the entry and its comma: the mark, then what was on that line. */
 static void
 write_mark(struct rewrite *r, const struct cmdb_change *ch)
@@ -201,12 +224,33 @@ write_mark(struct rewrite *r, const struct cmdb_change *ch)
 		r->from = behind;
 		return;
 	}
-	if (text[at] == '\0' || text[at] == '\n' || text[at] == '\r')
+	if (ends_line(text[at]))
 		return;
 	/* a comment of the operator goes on behind; anything else needs a
 	 * line of its own, or it would become a comment */
 	buf_char(&r->out, text[at] == '#' ? ' ' : '\n');
 	r->from = at;
+}
+
+/* Behind an entry that stays: the mark of another store would be taken for one
+ * of this store, once line 1 names this one. */
+static void
+drop_mark(struct rewrite *r, size_t i)
+{
+	const char *text = r->old->text;
+	size_t at = skip_blanks(text, r->from), rest;
+	int64_t id, gen;
+	size_t behind = read_mark(text, at, &id, &gen);
+
+	if (!behind)
+		return;
+	r->fresh->entries[i].id = r->fresh->entries[i].gen = 0;
+	rest = skip_blanks(text, behind);
+	if (!ends_line(text[rest])) {
+		copy_until(r, at);
+		buf_str(&r->out, text[rest] == '#' ? "" : "# ");
+	}
+	r->from = rest;
 }
 
 /* Entry `i`, as it was or as `ch` has it (NULL: unchanged). */
@@ -235,6 +279,8 @@ write_entry(struct rewrite *r, size_t i, const struct cmdb_change *ch)
 	fresh->after = r->out.len;
 	if (ch)
 		write_mark(r, ch);
+	else if (!r->ours)
+		drop_mark(r, i);
 }
 
 struct cmdb *
@@ -242,7 +288,9 @@ cmdb_changed(const struct cmdb *c, const char *store_id,
 	     const struct cmdb_change *changes, size_t len)
 {
 	struct cmdb *fresh = base_alloc(sizeof(*fresh));
-	struct rewrite r = { .old = c, .fresh = fresh };
+	struct rewrite r = { .old = c,
+			     .fresh = fresh,
+			     .ours = str_eq(c->store_id, store_id) };
 	size_t k = 0;
 
 	fresh->n = c->n;

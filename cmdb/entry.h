@@ -45,7 +45,8 @@ struct cmdb_change {
 };
 
 /* The file with these entries replaced, each on its place and followed by
- * "# ID@GEN", and line 1 naming the store. Every other byte stays as it was.
+ * "# ID@GEN", and line 1 naming the store. Marks of another store are left out;
+ * every other byte stays as it was.
  * `changes` are in order of index. What is returned has no fields, as after
  * cmdb_forget. */
 struct cmdb *cmdb_changed(const struct cmdb *c, const char *store_id,

@@ -106,6 +106,7 @@ struct work {
 	char *profile, *path;
 	struct cmdb *text;
 	struct stamp was, stamp; /* of what was taken out; as it is now */
+	bool ours;		 /* its marks are this store's */
 	bool compare;
 	int64_t *due;
 	size_t due_len;
@@ -126,7 +127,7 @@ compare_row(void *ctx, const struct store_entry *row)
 	    (uint64_t)row->position >= cmdb_len(k->text))
 		return 0;
 	entry = cmdb_at(k->text, (size_t)row->position);
-	if (entry->id == row->id && entry->gen >= row->gen)
+	if (k->ours && entry->id == row->id && entry->gen >= row->gen)
 		return 0;
 	if (json_parse(&fields, row->fields, strlen(row->fields), &e) < 0)
 		return 0;
@@ -212,6 +213,7 @@ take_work(struct scribe *w, size_t i, struct work *k)
 	pthread_mutex_unlock(&w->lock);
 	k->path = base_printf("%s/%s.cmdb", site_conf(w->s)->configdir,
 			      k->profile);
+	k->ours = k->text && str_eq(cmdb_store_id(k->text), store_id(w->store));
 	return k->text && (k->compare || k->due_len > 0);
 }
 

@@ -140,12 +140,36 @@ def test_backup(programs):
           read(s))
     s.stop()
     os.system(f"rm -r {s.dir}/store")
+    head = read(s).split("\n")[0]
     s.start()
     status, text, _ = s.upload(4, 9)
     check("a lost store: used entries are held, none is given again",
           status == 503 and "No more entry" in text, (status, text))
     check("and go to the machine whose words they hold",
           ip_of(s.upload(5, 2)[1]) == "2", read(s))
+    check("which is written back under the new store's name",
+          until(lambda: read(s).split("\n")[0] != head and
+                "# 2@1" in read(s)), read(s))
+    s.stop()
+    s.start()
+    status, text, _ = s.upload(6, 1)
+    check("and stay so: marks of the lost store are gone from the file",
+          status == 200 and ip_of(text) == "1", (status, text, read(s)))
+    s.end()
+
+
+def test_foreign(programs):
+    """A file with the marks of another store, taken over by a new one."""
+    s = d.Server(*programs, "[('vm', '*')]\n", "# edeploy fedcba9876543210\n"
+                 "[\n {'ip': '1'}, # 1@5 top\n {'ip': '2'}, # 2@7\n]\n")
+    check("its entries are given", ip_of(s.upload(1, 1)[1]) == "1")
+    check("its marks are replaced, or go", until(lambda: re.match(
+        r"# edeploy (?!fedc)[0-9a-f]{16}\n\[\n \{'ip': '1'.*\}, # 1@1 top\n"
+        r" \{'ip': '2'\},\n\]\n$", read(s))), read(s))
+    s.stop()
+    s.start()
+    check("and both are known again", ip_of(s.upload(2, 1)[1]) == "1" and
+          ip_of(s.upload(3, 2)[1]) == "2")
     s.end()
 
 
@@ -200,6 +224,7 @@ def test_crowd(programs):
 
 test_rows(sys.argv[1:3])
 test_backup(sys.argv[1:3])
+test_foreign(sys.argv[1:3])
 test_crowd(sys.argv[1:3])
 print(f"1..{d.count}")
 sys.exit(1 if d.failed else 0)
