@@ -44,6 +44,8 @@ compare_name(const void *name, const void *file)
 struct site_file *
 site_files_find(const struct site_files *f, const char *name)
 {
+	if (f->len == 0)
+		return NULL;
 	return bsearch(name, f->at, f->len, sizeof(*f->at), compare_name);
 }
 

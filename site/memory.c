@@ -41,44 +41,58 @@ text_of(const struct texts *m, const char *name)
 /* No file has this stamp: all that is there will be read. */
 static const struct stamp never = { .size = -2 };
 
-static void
-remember_profile(const struct texts *m, struct profile *p)
+static int
+stop_at_one(void *ctx, const struct store_entry *t)
+{
+	(void)t;
+	*(bool *)ctx = true;
+	return 1;
+}
+
+int
+memory_has_cmdb(struct store *store, struct profile *p, struct err *e)
+{
+	return store_entries(store, p->name, stop_at_one, &p->has_cmdb, e);
+}
+
+static int
+remember_profile(struct store *store, const struct texts *m, struct profile *p,
+		 struct err *e)
 {
 	AUTO_FREE char *specs = base_printf("%s.specs", p->name);
-	AUTO_FREE char *cmdb = base_printf("%s.cmdb", p->name);
 	const char *text = text_of(m, specs);
-	struct err e = { 0 };
+	struct err ignored = { 0 };
 
-	if (text &&
-	    patterns_parse(&p->patterns, specs, text, strlen(text), &e) == 0)
+	if (text && patterns_parse(&p->patterns, specs, text, strlen(text),
+				   &ignored) == 0)
 		p->specs_text = base_strdup(text);
-	p->has_cmdb = text_of(m, cmdb) != NULL;
 	p->cmdb_stamp = never;
+	return memory_has_cmdb(store, p, e);
 }
 
 static struct snapshot *
-remembered(const struct texts *m)
+remembered(struct store *store, const struct texts *m, struct err *e)
 {
-	struct snapshot *s = base_alloc(sizeof(*s));
+	AUTO(snapshot) s = base_alloc(sizeof(*s));
 	const char *text = text_of(m, "state");
-	struct err e = { 0 };
+	struct err ignored = { 0 };
 
 	if (!text ||
-	    state_parse(&s->state, "state", text, strlen(text), &e) < 0)
-		return s;
+	    state_parse(&s->state, "state", text, strlen(text), &ignored) < 0)
+		return STEAL(s);
 	s->state_text = base_strdup(text);
 	s->len = state_len(s->state);
 	s->profiles = base_array(s->len, sizeof(*s->profiles));
 	for (size_t i = 0; i < s->len; i++) {
 		s->profiles[i].name =
 			base_strdup(state_at(s->state, i)->profile);
-		remember_profile(m, &s->profiles[i]);
+		if (remember_profile(store, m, &s->profiles[i], e) < 0)
+			return NULL;
 	}
-	return s;
+	return STEAL(s);
 }
 
-/* Every text that is good now: the state, .specs, and for each CMDB its name
- * with an empty text, since its entries are the store's. */
+/* Every text that is good now. A CMDB is none: its entries are the store's. */
 static int
 each_text(const struct snapshot *s, store_each_file *each, void *ctx)
 {
@@ -87,11 +101,8 @@ each_text(const struct snapshot *s, store_each_file *each, void *ctx)
 	for (size_t i = 0; i < s->len; i++) {
 		const struct profile *p = &s->profiles[i];
 		AUTO_FREE char *specs = base_printf("%s.specs", p->name);
-		AUTO_FREE char *cmdb = base_printf("%s.cmdb", p->name);
 
 		if (p->specs_text && each(ctx, specs, p->specs_text) != 0)
-			return -1;
-		if (p->has_cmdb && each(ctx, cmdb, "") != 0)
 			return -1;
 	}
 	return 0;
@@ -104,7 +115,7 @@ memory_load(struct store *store, struct err *e)
 
 	if (store_files(store, add_text, &m, e) < 0)
 		return NULL;
-	return remembered(&m);
+	return remembered(store, &m, e);
 }
 
 /* ---- keeping ---- */

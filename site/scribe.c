@@ -106,7 +106,7 @@ struct work {
 	char *profile, *path;
 	struct cmdb *text;
 	struct stamp was, stamp; /* of what was taken out; as it is now */
-	bool ours;		 /* its marks are this store's */
+	bool ours;               /* its marks are this store's */
 	bool compare;
 	int64_t *due;
 	size_t due_len;

@@ -149,6 +149,18 @@ struct refreshing {
 	struct conflicts *told; /* one for each profile */
 };
 
+/* An operator may put back into the state file what was not there for long. */
+static int
+check_vanished(struct site *s, struct snapshot *fresh, struct profile *p,
+	       struct err *e)
+{
+	if (memory_has_cmdb(s->writer, p, e) < 0)
+		return -1;
+	if (p->has_cmdb)
+		snapshot_note_vanished(fresh, p, s->conf->configdir);
+	return 0;
+}
+
 /* A file that cannot be merged makes the machines that need it wait. */
 static int
 sync_one(struct site *s, struct refreshing *r, size_t i, struct err *e)
@@ -156,6 +168,8 @@ sync_one(struct site *s, struct refreshing *r, size_t i, struct err *e)
 	struct profile *p = &r->fresh->profiles[i];
 	AUTO_FREE char *refusal = NULL;
 
+	if (!p->has_cmdb && !p->problem)
+		return check_vanished(s, r->fresh, p, e);
 	if (!p->cmdb)
 		return 0;
 	conflicts_clear(&r->told[i]);

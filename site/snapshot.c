@@ -105,6 +105,8 @@ read_configure(struct snapshot *s, struct profile *p, const char *dir)
 	set_problem(s, p, path, exists ? e.text : missing);
 }
 
+#define CMDB_VANISHED "%s: vanished; put it back, or write [] for none"
+
 static void
 refuse_cmdb(struct snapshot *s, struct profile *p, const char *path,
 	    const struct profile *old)
@@ -138,9 +140,7 @@ read_cmdb(struct snapshot *s, struct profile *p, const char *dir,
 		if (old->cmdb_error)
 			p->cmdb_error = base_strdup(old->cmdb_error);
 	} else if (!file) {
-		p->cmdb_error = base_printf(
-			"%s: vanished; put it back, or write [] for none",
-			path);
+		p->cmdb_error = base_printf(CMDB_VANISHED, path);
 	} else if (file_read(path, CMDB_MAX_BYTES, &text, NULL, &e) < 0 ||
 		   cmdb_parse(&p->cmdb, path, text, strlen(text), &e) < 0) {
 		p->cmdb_error = base_strdup(e.text);
@@ -210,6 +210,15 @@ snapshot_refuse_cmdb(struct snapshot *s, struct profile *p, const char *why)
 	free(p->cmdb_error);
 	p->cmdb_error = base_strdup(why);
 	p->has_cmdb = false;
+}
+
+void
+snapshot_note_vanished(struct snapshot *s, struct profile *p, const char *dir)
+{
+	AUTO_FREE char *path = base_printf("%s/%s.cmdb", dir, p->name);
+
+	p->cmdb_error = base_printf(CMDB_VANISHED, path);
+	note(s, path, 0, false, p->cmdb_error);
 }
 
 void

@@ -74,6 +74,9 @@ int64_t site_files_quiet_ms(const struct site_files *old,
 /* The file of `p` cannot be merged into the store: its machines wait. */
 void snapshot_refuse_cmdb(struct snapshot *s, struct profile *p,
 			  const char *why);
+/* The file of `p` is not in `dir`, though its entries are known: they stay. */
+void snapshot_note_vanished(struct snapshot *s, struct profile *p,
+			    const char *dir);
 /* The operator did not get all that the file of `p` says. */
 void snapshot_note_conflict(struct snapshot *s, const struct profile *p,
 			    unsigned line, const char *text);

@@ -118,9 +118,34 @@ test_unit_kept(void)
 	fixture_close(&f);
 }
 
+/* A CMDB that vanished while the server was down is no profile without one. */
+static void
+test_vanished(void)
+{
+	AUTO_CLEAR(site_reply) r = { 0 };
+	struct fixture f = { 0 };
+	AUTO_FREE char *path = NULL;
+	struct err e = { 0 };
+
+	fixture_open(&f, "[('vm', '*')]\n");
+	fixture_put(&f, "vm.cmdb", "[{'ip': '1'}, {'ip': '2'}]\n");
+	path = base_printf("%s/site/vm.cmdb", f.dir);
+	fixture_start(&f);
+	site_free(STEAL(f.site));
+	CHECK(0, unlink(path) == 0);
+	fixture_start(&f);
+	CHECK_SHOW(0,
+		   fixture_ask(&f, 1, 1, &r, &e) == 0 &&
+			   r.outcome == SITE_ASSIGNED &&
+			   strstr(buf_text(&r.script), "[\"ip\"] = \"1\""),
+		   "%d %s", r.outcome, r.reason ? r.reason : e.text);
+	fixture_close(&f);
+}
+
 int
 main(void)
 {
+	test_vanished();
 	test_unit_kept();
 	test_ended();
 	test_feed();
