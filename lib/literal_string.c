@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/literal_string.h"
+#include "lib/text.h"
 
 struct token {
 	const char *at, *end;
@@ -136,11 +137,17 @@ size_t
 literal_string(const char *text, size_t len, struct buf *out, struct err *e)
 {
 	struct token t = { text, text + len, out, e };
+	size_t before = out->len;
 	size_t quotes =
 		len >= 3 && text[1] == text[0] && text[2] == text[0] ? 3 : 1;
 
 	t.at += quotes;
 	if (read_inside(&t, text[0], quotes) < 0)
 		return 0;
+	if (!text_is_utf8(buf_text(out) + before, out->len - before)) {
+		err_set(e, ERR_INPUT,
+			"text that is not UTF-8: save the file in UTF-8");
+		return 0;
+	}
 	return (size_t)(t.at - text);
 }

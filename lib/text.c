@@ -23,6 +23,8 @@ utf8_len(const unsigned char *s, size_t left)
 {
 	size_t n, i;
 
+	if (s[0] < 0x80)
+		return 1;
 	if (s[0] >= 0xc2 && s[0] <= 0xdf)
 		n = 2;
 	else if (s[0] >= 0xe0 && s[0] <= 0xef)
@@ -36,35 +38,53 @@ utf8_len(const unsigned char *s, size_t left)
 	for (i = 1; i < n; i++)
 		if ((s[i] & 0xc0) != 0x80)
 			return 0;
-	/* C1 controls, overlong forms, surrogates, past U+10FFFF */
-	if ((s[0] == 0xc2 && s[1] < 0xa0) || (s[0] == 0xe0 && s[1] < 0xa0) ||
-	    (s[0] == 0xed && s[1] > 0x9f) || (s[0] == 0xf0 && s[1] < 0x90) ||
-	    (s[0] == 0xf4 && s[1] > 0x8f))
+	/* overlong forms, surrogates, past U+10FFFF */
+	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
+	    (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
 		return 0;
 	return n;
+}
+
+bool
+text_is_utf8(const char *text, size_t len)
+{
+	const unsigned char *s = (const unsigned char *)text;
+	size_t i, n;
+
+	for (i = 0; i < len; i += n) {
+		n = utf8_len(s + i, len - i);
+		if (n == 0)
+			return false;
+	}
+	return true;
+}
+
+/* Length of what a terminal may be sent as it is: 0 for controls, C1 among
+ * them, and for what is no UTF-8. */
+static size_t
+shown_len(const unsigned char *s, size_t left)
+{
+	size_t n = utf8_len(s, left);
+	bool control = n == 1 ? s[0] < 0x20 || s[0] == 0x7f
+			      : n == 2 && s[0] == 0xc2 && s[1] < 0xa0;
+
+	return control && s[0] != '\n' && s[0] != '\t' ? 0 : n;
 }
 
 void
 text_show(const char *text, size_t len, int one_line, struct buf *out)
 {
+	const unsigned char *s = (const unsigned char *)text;
 	size_t i, n;
 
-	for (i = 0; i < len; i += n) {
-		unsigned char c = (unsigned char)text[i];
-
-		n = 1;
-		if (c == '\n' && one_line)
+	for (i = 0; i < len; i += n ? n : 1) {
+		n = shown_len(s + i, len - i);
+		if (n == 0)
+			buf_printf(out, "\\x%02x", s[i]);
+		else if (s[i] == '\n' && one_line)
 			buf_str(out, "\\n");
-		else if (c == '\n' || c == '\t' || (c >= 0x20 && c < 0x7f))
-			buf_char(out, (char)c);
-		else if (c >= 0x80 &&
-			 (n = utf8_len((const unsigned char *)text + i,
-				       len - i)) > 0)
+		else
 			buf_add(out, text + i, n);
-		else {
-			buf_printf(out, "\\x%02x", c);
-			n = 1;
-		}
 	}
 }
 

@@ -1,9 +1,13 @@
 #ifndef LIB_TEXT_H
 #define LIB_TEXT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "lib/buf.h"
+
+/* UTF-8 as Unicode has it: no overlong forms, no surrogates. */
+bool text_is_utf8(const char *text, size_t len);
 
 /* Append `text` so that a POSIX shell reads it back as one word. */
 void text_shell_quote(const char *text, struct buf *out);

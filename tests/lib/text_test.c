@@ -11,6 +11,8 @@ static const struct {
 	{ "a\nb\x1b[1m", "a\\nb\\x1b[1m", "'a\nb\x1b[1m'", "a%0Ab%1B%5B1m" },
 	{ "\xc3\xa9\xff", "\xc3\xa9\\xff", "'\xc3\xa9\xff'", "%C3%A9%FF" },
 	{ "\xc2\x9b", "\\xc2\\x9b", "'\xc2\x9b'", "%C2%9B" },
+	{ "\x7f\t\xed\xa0\x80", "\\x7f\t\\xed\\xa0\\x80",
+	  "'\x7f\t\xed\xa0\x80'", "%7F%09%ED%A0%80" },
 };
 
 static const struct {
