@@ -8,8 +8,9 @@
 #include "site/memory.h"
 #include "site/sync.h"
 
-#define QUIET_MS 500 /* files that changed later are still being edited */
-#define LOOK_MS 50   /* between looks at the files */
+#define QUIET_MS 500  /* files that changed later are still being edited */
+#define LOOK_MS 50    /* between looks at the files */
+#define RETRY_MS 2000 /* after files that the store did not take */
 
 char *
 machine_name(int64_t id)
@@ -273,6 +274,7 @@ refresh(struct site *s)
 	if (failed < 0) {
 		log_line(LOG_ERROR, "the site's files are not taken: %s",
 			 e.text);
+		atomic_store(&s->looked_ms, clock_boot_ms() + RETRY_MS);
 		snapshot_free(r.fresh);
 		return;
 	}

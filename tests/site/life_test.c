@@ -1,4 +1,7 @@
 /* Machines, runs and units over time, where the wire is no part of it. */
+#include <signal.h>
+#include <sys/resource.h>
+
 #include "lib/clock.h"
 #include "tests/site/fixture.h"
 
@@ -142,9 +145,69 @@ test_vanished(void)
 	fixture_close(&f);
 }
 
+/* A disk that takes no more: files of ours may not grow. */
+static void
+fill_disk(bool full)
+{
+	struct rlimit r;
+
+	signal(SIGXFSZ, SIG_IGN);
+	CHECK(0, getrlimit(RLIMIT_FSIZE, &r) == 0);
+	r.rlim_cur = full ? 4096 : r.rlim_max;
+	CHECK(0, setrlimit(RLIMIT_FSIZE, &r) == 0);
+}
+
+/* What cannot be stored is not answered, and nothing of it is left. */
+static void
+test_full(void)
+{
+	const struct timespec moment = { .tv_nsec = 100 * 1000 * 1000 };
+	AUTO_CLEAR(site_reply) r = { 0 }, again = { 0 };
+	AUTO_CLEAR(site_reply) other = { 0 }, late = { 0 };
+	struct fixture f = { 0 };
+	struct err e = { 0 };
+	int64_t next;
+
+	fixture_open(&f, "[('vm', 1)]\n");
+	fixture_put(&f, "vm.cmdb", "[{'ip': '1'}]\n");
+	fixture_start(&f);
+	fill_disk(true);
+	CHECK_SHOW(0,
+		   fixture_ask(&f, 1, 1, &r, &e) < 0 && e.kind == ERR_SYS &&
+			   strstr(e.text, "edeploy.db"),
+		   "%s", e.text);
+	fill_disk(false);
+	CHECK(1, fixture_ask(&f, 2, 2, &again, &e) == 0 &&
+			 again.outcome == SITE_ASSIGNED);
+	fill_disk(true);
+	CHECK(2, tell(&f, 2, again.token, "[{\"n\": 1, \"kind\": \"done\"}]",
+		      &next, &e) < 0 &&
+			 e.kind == ERR_SYS);
+	fill_disk(false);
+	CHECK(3, tell(&f, 2, again.token, "[{\"n\": 1, \"kind\": \"done\"}]",
+		      &next, &e) == 0 &&
+			 next == 2);
+	CHECK(4, fixture_ask(&f, 3, 1, &other, &e) == 0 &&
+			 other.outcome == SITE_WAITS);
+	fill_disk(true);
+	fixture_put(&f, "state", "[('vm', 2)]\n");
+	fixture_put(&f, "vm.cmdb", "[{'ip': '1'}, {'ip': '2'}]\n");
+	fixture_quiet();
+	CHECK(5, fixture_ask(&f, 3, 1, &late, &e) < 0);
+	fill_disk(false);
+	for (unsigned i = 0; i < 100 && late.script.len == 0; i++) {
+		site_reply_clear(&late);
+		CHECK(6, fixture_ask(&f, 3, 1, &late, &e) == 0);
+		nanosleep(&moment, NULL);
+	}
+	CHECK(6, late.script.len > 0);
+	fixture_close(&f);
+}
+
 int
 main(void)
 {
+	test_full();
 	test_vanished();
 	test_unit_kept();
 	test_ended();
