@@ -353,15 +353,21 @@ site_let_go(struct site *s)
 
 /* ---- open and close ---- */
 
+/* Machines that ask without a pause must not keep a new snapshot out. */
 static void
 init_locks(struct site *s)
 {
+	pthread_rwlockattr_t writer_first;
 	pthread_condattr_t a;
 
 	pthread_condattr_init(&a);
 	pthread_condattr_setclock(&a, CLOCK_MONOTONIC);
 	pthread_mutex_init(&s->reader_lock, NULL);
-	pthread_rwlock_init(&s->snapshot_lock, NULL);
+	pthread_rwlockattr_init(&writer_first);
+	pthread_rwlockattr_setkind_np(
+		&writer_first, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+	pthread_rwlock_init(&s->snapshot_lock, &writer_first);
+	pthread_rwlockattr_destroy(&writer_first);
 	pthread_mutex_init(&s->refresh_lock, NULL);
 	pthread_mutex_init(&s->jobs_lock, NULL);
 	pthread_cond_init(&s->jobs_come, NULL);

@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 
 #include "lib/clock.h"
+#include "site/core.h"
 #include "tests/site/fixture.h"
 
 static void
@@ -204,9 +205,79 @@ test_full(void)
 	fixture_close(&f);
 }
 
+struct looker {
+	struct site *site;
+	pthread_t thread;
+	int64_t longest_ms;
+};
+
+/* Holds the files for reading, as a machine that asks does, nearly always. */
+static void *
+keep_looking(void *ctx)
+{
+	const struct timespec moment = { .tv_nsec = 5 * 1000 * 1000 };
+	struct looker *l = ctx;
+	int64_t start = clock_boot_ms(), now = start;
+
+	while (now < start + 3500) {
+		int64_t before = now;
+
+		site_look(l->site);
+		now = clock_boot_ms();
+		if (now - before > l->longest_ms)
+			l->longest_ms = now - before;
+		nanosleep(&moment, NULL);
+		site_let_go(l->site);
+		now = clock_boot_ms();
+	}
+	return NULL;
+}
+
+/* Machines that ask without a pause do not keep claims from the file. */
+static void
+test_crowd(void)
+{
+	const struct timespec second = { .tv_sec = 1,
+					 .tv_nsec = 500 * 1000 * 1000 };
+	const struct timespec apart = { .tv_nsec = 800 * 1000 };
+	struct fixture f = { 0 };
+	struct looker crowd[40] = { 0 };
+
+	fixture_open(&f, "[('vm', '*')]\n");
+	fixture_put(&f, "vm.cmdb", "[{'ip': '1'}, {'ip': '2'}]\n");
+	fixture_start(&f);
+	for (size_t i = 0; i < ARRAY_LEN(crowd); i++) {
+		crowd[i].site = f.site;
+		CHECK(i, pthread_create(&crowd[i].thread, NULL, keep_looking,
+					&crowd[i]) == 0);
+		nanosleep(&apart, NULL);
+	}
+	for (unsigned n = 1; n <= 2; n++) {
+		AUTO_FREE char *path = base_printf("%s/site/vm.cmdb", f.dir);
+		AUTO_FREE char *mark = base_printf("# %u@1", n);
+		AUTO_FREE char *text = NULL;
+		AUTO_CLEAR(site_reply) r = { 0 };
+		struct err e = { 0 };
+
+		CHECK(n, fixture_ask(&f, n, n, &r, &e) == 0);
+		nanosleep(&second, NULL);
+		CHECK_SHOW(n,
+			   file_read(path, 4096, &text, NULL, &e) == 0 &&
+				   strstr(text, mark),
+			   "%s", text);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(crowd); i++) {
+		pthread_join(crowd[i].thread, NULL);
+		CHECK_SHOW(i, crowd[i].longest_ms < 1000, "%lld ms",
+			   (long long)crowd[i].longest_ms);
+	}
+	fixture_close(&f);
+}
+
 int
 main(void)
 {
+	test_crowd();
 	test_full();
 	test_vanished();
 	test_unit_kept();
