@@ -18,6 +18,7 @@ struct reader {
 	size_t at, len;
 	size_t line_start;
 	unsigned line;
+	size_t string_end; /* of the last string, before what blanks follow */
 	size_t nodes, max_nodes;
 	unsigned depth, max_depth;
 	const struct literal_opts *opts;
@@ -79,14 +80,10 @@ read_string(struct reader *r, struct buf *out)
 				r->line++;
 				r->line_start = i + 1;
 			}
-		from = r->at;
+		r->string_end = r->at;
 		skip_blanks(r);
-		if (peek(r) != '\'' && peek(r) != '"') {
-			/* blanks behind belong to what follows, but line
-			 * counting has passed them already: keep them */
-			return 0;
-		}
-	} while (1);
+	} while (peek(r) == '\'' || peek(r) == '"');
+	return 0;
 }
 
 static struct value *
@@ -155,32 +152,64 @@ is_name(int c)
 	return c == '_' || isalnum(c);
 }
 
+/* One more argument, if there is one; a comma may stand behind the last. */
+static int
+read_argument(struct reader *r, struct value **out)
+{
+	skip_blanks(r);
+	if (peek(r) == ')')
+		return 0;
+	if (peek(r) != ',')
+		return refuse(r, "expected , or ) behind the argument");
+	r->at++;
+	skip_blanks(r);
+	if (peek(r) == ')')
+		return 0;
+	if (r->len - r->at >= 7 && memcmp(r->text + r->at, "prefix=", 7) == 0)
+		r->at += 7;
+	return read_value(r, out);
+}
+
+/* Two arguments become a tuple. */
+static struct value *
+join(struct value *first, struct value *second)
+{
+	struct value *both;
+
+	if (!second)
+		return first;
+	both = value_tuple();
+	value_push(both, first);
+	value_push(both, second);
+	return both;
+}
+
 static int
 read_call(struct reader *r, const char *name, struct value **out)
 {
-	struct value *call, *arg = NULL;
+	__attribute__((cleanup(value_freep))) struct value *first = NULL;
+	__attribute__((cleanup(value_freep))) struct value *second = NULL;
+	struct value *call;
 
 	skip_blanks(r);
 	if (peek(r) != '(')
 		return refuse(r, "expected ( behind the name");
 	r->at++;
 	skip_blanks(r);
-	if (read_value(r, &arg) < 0)
+	if (read_value(r, &first) < 0 || read_argument(r, &second) < 0)
 		return -1;
 	skip_blanks(r);
-	if (peek(r) == ',') {
+	if (peek(r) == ',' && second) {
 		r->at++;
 		skip_blanks(r);
 	}
-	if (peek(r) != ')') {
-		value_free(arg);
-		return refuse(r, "expected ) after the one argument");
-	}
+	if (peek(r) != ')')
+		return refuse(r, "expected ) behind the arguments");
 	r->at++;
 	call = value_none();
 	call->kind = VALUE_CALL;
 	call->call.name = base_strdup(name);
-	call->call.arg = arg;
+	call->call.arg = join(STEAL(first), STEAL(second));
 	*out = call;
 	return 0;
 }
@@ -333,6 +362,7 @@ read_value(struct reader *r, struct value **out)
 {
 	size_t start = r->at, column = r->at - r->line_start + 1;
 	unsigned line = r->line;
+	int first = peek(r);
 
 	if (++r->nodes > r->max_nodes)
 		return refuse(r, "too many values");
@@ -344,13 +374,8 @@ read_value(struct reader *r, struct value **out)
 	(*out)->start = start;
 	(*out)->line = line;
 	(*out)->column = (unsigned)column;
-	if ((*out)->end == 0)
-		(*out)->end = r->at;
-	/* strings look ahead for one to join: their end is before the blanks */
-	while ((*out)->end > start + 1 && (*out)->kind == VALUE_STR &&
-	       r->text[(*out)->end - 1] != '\'' &&
-	       r->text[(*out)->end - 1] != '"')
-		(*out)->end--;
+	/* a string looks ahead for one to join */
+	(*out)->end = first == '\'' || first == '"' ? r->string_end : r->at;
 	return 0;
 }
 

@@ -17,7 +17,9 @@ struct literal_opts {
 	size_t max_nodes;   /* 0: 4,000,000 */
 	unsigned max_depth; /* 0: 32 */
 	const char *call;   /* one function name allowed at the top level
-			       ("generate"), or NULL */
+			       ("generate"), or NULL; called with one value,
+			       or with two, which are a tuple then; the
+			       second may be written prefix=VALUE */
 };
 
 /* Read exactly one literal. ERR_INPUT, with "path:line:column: what"; *out is

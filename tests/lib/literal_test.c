@@ -33,6 +33,10 @@ static const struct {
 	{ "\xef\xbb\xbf[1]\r\n", "[1]", NULL },
 	{ "generate({'a': '1-3'})", "generate({'a': '1-3'})", NULL },
 	{ "generate({'a': '1-3'},)\n", "generate({'a': '1-3'})", NULL },
+	{ "generate({}, prefix='=')", "generate(({}, '='))", NULL },
+	{ "generate({}, '=' ,)", "generate(({}, '='))", NULL },
+	{ "generate({}, '=', 1)", NULL, "t:1:19: expected )" },
+	{ "generate({} '=')", NULL, "t:1:13: expected ," },
 	{ "", NULL, "t:1:1: the text ends" },
 	{ "[1", NULL, "t:1:3: the text ends inside" },
 	{ "[1\n\n 2]", NULL, "t:3:2: expected ," },
@@ -99,15 +103,16 @@ check_rows(void)
 static void
 check_spans(void)
 {
-	static const char text[] = "[ {'a': 1} , # c\n  'x' 'y' ,\n (1, 2)\t]";
+	static const char text[] = "[ {'a': 1} , # c\n  'x' 'y' ,\n (1, 2)\t,"
+				   "'z' # it's\n, ( 'w' ) # \n ]";
 	static const struct {
 		size_t index;
 		const char *want;
 		unsigned line, column;
 	} spans[] = {
-		{ 0, "{'a': 1}", 1, 3 },
-		{ 1, "'x' 'y'", 2, 3 },
-		{ 2, "(1, 2)", 3, 2 },
+		{ 0, "{'a': 1}", 1, 3 }, { 1, "'x' 'y'", 2, 3 },
+		{ 2, "(1, 2)", 3, 2 },   { 3, "'z'", 3, 10 },
+		{ 4, "( 'w' )", 4, 3 },
 	};
 	const struct literal_opts opts = { .path = "t" };
 	struct value *v = NULL;
