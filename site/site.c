@@ -397,7 +397,9 @@ site_open(struct site **out, const struct conf *c, struct err *e)
 	s->started = true;
 	if (scribe_start(&s->scribe, s, e) < 0)
 		return -1;
+	pthread_mutex_lock(&s->refresh_lock); /* the scribe looks, too */
 	refresh(s);
+	pthread_mutex_unlock(&s->refresh_lock);
 	*out = STEAL(s);
 	return 0;
 }
