@@ -1,103 +1,169 @@
 /* A .cmdb file as text and entries. The text is kept, so that writing an entry
  * back touches its own bytes only. */
 #include <ctype.h>
-#include <inttypes.h>
+#include <math.h>
 
-#include "cmdb/entry.h"
+#include "cmdb/generate.h"
+#include "cmdb/parsed.h"
 #include "lib/literal.h"
 
-#define STORE_LINE "# edeploy "
-#define BOM "\xef\xbb\xbf"
+#define OPTS(of)                                                               \
+	{                                                                      \
+		.path = (of), .max_bytes = CMDB_MAX_BYTES,                     \
+		.max_nodes = 40000000, .call = "generate"                      \
+	}
 
-/* Offsets of an entry: its first byte, behind its last, behind its comma. */
-struct place {
-	size_t start, end, after;
-};
-
-struct cmdb {
-	char *text;
-	size_t len;
-	struct value *list; /* NULL when forgotten */
-	struct cmdb_entry *entries;
-	struct place *places; /* of the entries */
-	size_t n;
-	char *store_id;
-};
-
-static size_t
-skip_blanks(const char *text, size_t at)
+size_t
+cmdb_skip_blanks(const char *text, size_t at)
 {
 	while (text[at] == ' ' || text[at] == '\t')
 		at++;
 	return at;
 }
 
-/* A number of at most 18 digits at *at, which is moved behind it; -1 for what
- * is none. */
-static int64_t
-read_digits(const char *text, size_t *at)
+/* A number of at most 18 digits; its length, 0 when there is none. */
+static size_t
+read_number(const char *text, int64_t *out)
 {
-	int64_t n = 0;
-	size_t len = strspn(text + *at, "0123456789");
+	size_t n = 0;
 
-	if (len < 1 || len > 18)
-		return -1;
-	for (; len > 0; len--)
-		n = 10 * n + (text[(*at)++] - '0');
-	return n;
+	for (*out = 0; n < 18 && isdigit((unsigned char)text[n]); n++)
+		*out = 10 * *out + (text[n] - '0');
+	return isdigit((unsigned char)text[n]) ? 0 : n;
 }
 
-/* "# 12@3" at `at`, followed by a blank or the line's end; returns the offset
- * behind it, or 0. */
-static size_t
-read_mark(const char *text, size_t at, int64_t *id, int64_t *gen)
+size_t
+cmdb_read_mark(const char *text, size_t at, int64_t *id, int64_t *gen)
 {
+	size_t n;
+
 	if (text[at] != '#' || text[at + 1] != ' ')
 		return 0;
 	at += 2;
-	*id = read_digits(text, &at);
-	if (*id <= 0 || text[at++] != '@')
+	n = read_number(text + at, id);
+	if (n == 0 || *id == 0 || text[at + n] != '@')
 		return 0;
-	*gen = read_digits(text, &at);
-	if (*gen < 0)
+	at += n + 1;
+	n = read_number(text + at, gen);
+	at += n;
+	if (n == 0 || (text[at] && !isspace((unsigned char)text[at])))
 		return 0;
-	return text[at] == '\0' || isspace((unsigned char)text[at]) ? at : 0;
+	return at;
 }
 
 static void
 read_store_id(struct cmdb *c)
 {
-	const char *at = c->text + (str_starts(c->text, BOM) ? 3 : 0);
+	const char *at = c->text + (str_starts(c->text, CMDB_BOM) ? 3 : 0);
 	size_t n;
 
-	if (!str_starts(at, STORE_LINE))
+	if (!str_starts(at, CMDB_STORE_LINE))
 		return;
-	at += strlen(STORE_LINE);
+	at += strlen(CMDB_STORE_LINE);
 	n = strspn(at, "0123456789abcdef");
 	if (n == 16 && (at[n] == '\0' || isspace((unsigned char)at[n])))
 		c->store_id = base_strndup(at, n);
+}
+
+/* What the store can keep: it holds entries as JSON. */
+static const struct value *
+find_unfit(const struct value *v)
+{
+	const struct value *bad = NULL;
+	size_t i;
+
+	if (v->kind == VALUE_REAL && !isfinite(v->real))
+		return v;
+	if (v->kind == VALUE_LIST || v->kind == VALUE_TUPLE)
+		for (i = 0; i < v->list.len && !bad; i++)
+			bad = find_unfit(v->list.at[i]);
+	if (v->kind == VALUE_DICT)
+		for (i = 0; i < v->dict.len && !bad; i++)
+			bad = find_unfit(v->dict.at[i].value);
+	return bad;
+}
+
+static int
+refuse(const struct value *v, const char *path, const char *what, struct err *e)
+{
+	return err_set(e, ERR_INPUT, "%s:%u:%u: %s", path, v->line, v->column,
+		       what);
 }
 
 static int
 take_entry(struct cmdb *c, size_t i, const char *path, struct err *e)
 {
 	struct value *v = c->list->list.at[i];
+	const struct value *bad = find_unfit(v);
 	struct cmdb_entry *entry = &c->entries[i];
 	size_t at;
 
 	if (v->kind != VALUE_DICT)
-		return err_set(
-			e, ERR_INPUT,
-			"%s:%u:%u: an entry is a dict: {'name': value, ...}",
-			path, v->line, v->column);
+		return refuse(v, path,
+			      "an entry is a dict: {'name': value, ...}", e);
+	if (bad)
+		return refuse(bad, path, "a number that is too large", e);
 	entry->fields = v;
 	entry->used = value_get(v, "used") != NULL;
-	at = skip_blanks(c->text, v->end);
+	at = cmdb_skip_blanks(c->text, v->end);
 	c->places[i] = (struct place){ v->start, v->end,
 				       c->text[at] == ',' ? at + 1 : v->end };
-	at = skip_blanks(c->text, c->places[i].after);
-	if (!read_mark(c->text, at, &entry->id, &entry->gen))
+	at = cmdb_skip_blanks(c->text, c->places[i].after);
+	if (!cmdb_read_mark(c->text, at, &entry->id, &entry->gen))
 		entry->id = entry->gen = 0;
+	return 0;
+}
+
+static int
+take_entries(struct cmdb *c, const char *path, struct err *e)
+{
+	if (c->list->kind != VALUE_LIST && c->list->kind != VALUE_TUPLE)
+		return refuse(c->list, path,
+			      "a .cmdb file is a list of entries, or "
+			      "generate({...})",
+			      e);
+	if (c->list->list.len > CMDB_MAX_ENTRIES)
+		return err_set(e, ERR_INPUT, "%s: more than %d entries", path,
+			       CMDB_MAX_ENTRIES);
+	c->n = c->list->list.len;
+	c->entries = base_array(c->n, sizeof(*c->entries));
+	c->places = base_array(c->n, sizeof(*c->places));
+	read_store_id(c);
+	for (size_t i = 0; i < c->n; i++)
+		if (take_entry(c, i, path, e) < 0)
+			return -1;
+	return 0;
+}
+
+/* One line of the operator's became many entries, which are read as if they
+ * stood in the file. */
+static int
+expand(struct cmdb *c, const char *path, struct err *e)
+{
+	const struct literal_opts opts = OPTS(path);
+	const struct generate_opts how = {
+		.path = path,
+		.eol = strstr(c->text, "\r\n") ? "\r\n" : "\n",
+		.max = CMDB_MAX_ENTRIES,
+		/* entries grow by what machines write into them */
+		.max_bytes = CMDB_MAX_BYTES / 2,
+	};
+	const struct value call = *c->list;
+	AUTO_CLEAR(buf) text = { 0 };
+
+	buf_add(&text, c->text, call.start);
+	if (generate_write(&call, &how, &text, &c->remark, e) < 0)
+		return -1;
+	buf_str(&text, c->text + call.end);
+	value_free(c->list);
+	c->list = NULL;
+	c->model = c->text;
+	c->len = text.len;
+	c->text = buf_take(&text);
+	if (literal_parse(&c->list, c->text, c->len, &opts, e) < 0)
+		return -1;
+	for (size_t i = 0; i < c->list->list.len; i++)
+		c->list->list.at[i]->line = call.line;
 	return 0;
 }
 
@@ -105,31 +171,17 @@ int
 cmdb_parse(struct cmdb **out, const char *path, const char *text, size_t len,
 	   struct err *e)
 {
-	const struct literal_opts opts = { .path = path,
-					   .max_bytes = CMDB_MAX_BYTES,
-					   .max_nodes = 40000000 };
+	const struct literal_opts opts = OPTS(path);
 	AUTO(cmdb) c = base_alloc(sizeof(*c));
-	size_t i, n;
 
 	if (literal_parse(&c->list, text, len, &opts, e) < 0)
 		return -1;
 	c->text = base_strndup(text, len);
 	c->len = len;
-	if (c->list->kind != VALUE_LIST && c->list->kind != VALUE_TUPLE)
-		return err_set(e, ERR_INPUT,
-			       "%s:%u:%u: a .cmdb file is a list of entries",
-			       path, c->list->line, c->list->column);
-	n = c->list->list.len;
-	if (n > CMDB_MAX_ENTRIES)
-		return err_set(e, ERR_INPUT, "%s: more than %d entries", path,
-			       CMDB_MAX_ENTRIES);
-	c->n = n;
-	c->entries = base_array(n, sizeof(*c->entries));
-	c->places = base_array(n, sizeof(*c->places));
-	read_store_id(c);
-	for (i = 0; i < n; i++)
-		if (take_entry(c, i, path, e) < 0)
-			return -1;
+	if (c->list->kind == VALUE_CALL && expand(c, path, e) < 0)
+		return -1;
+	if (take_entries(c, path, e) < 0)
+		return -1;
 	*out = STEAL(c);
 	return 0;
 }
@@ -159,6 +211,18 @@ cmdb_text(const struct cmdb *c, size_t *len)
 	return c->text;
 }
 
+const char *
+cmdb_model(const struct cmdb *c)
+{
+	return c->model;
+}
+
+const char *
+cmdb_remark(const struct cmdb *c)
+{
+	return c->remark;
+}
+
 void
 cmdb_forget(struct cmdb *c)
 {
@@ -166,148 +230,6 @@ cmdb_forget(struct cmdb *c)
 	c->list = NULL;
 	for (size_t i = 0; i < c->n; i++)
 		c->entries[i].fields = NULL;
-}
-
-/* ---- writing back ---- */
-
-/* The old file, being copied into the new one. */
-struct rewrite {
-	const struct cmdb *old;
-	size_t from; /* up to here the old text is written or left out */
-	bool ours;   /* the marks in the old text are this store's */
-	struct buf out;
-	struct cmdb *fresh;
-};
-
-static void
-copy_until(struct rewrite *r, size_t until)
-{
-	buf_add(&r->out, r->old->text + r->from, until - r->from);
-	r->from = until;
-}
-
-static void
-write_head(struct rewrite *r, const char *store_id)
-{
-	const struct cmdb *c = r->old;
-	const char *eol = strstr(c->text, "\r\n") ? "\r\n" : "\n";
-
-	copy_until(r, str_starts(c->text, BOM) ? 3 : 0);
-	buf_printf(&r->out, STORE_LINE "%s", store_id);
-	if (c->store_id)
-		r->from += strlen(STORE_LINE) + strlen(c->store_id);
-	else
-		buf_str(&r->out, eol);
-}
-
-static bool
-ends_line(char c)
-{
-	return c == '\0' || c == '\n' || c == '\r';
-}
-
-/* Behind the entry and its comma: the mark, then what was on that line. */
-static void
-write_mark(struct rewrite *r, const struct cmdb_change *ch)
-{
-	const char *text = r->old->text;
-	size_t at = skip_blanks(text, r->from);
-	int64_t id, gen;
-	size_t behind = read_mark(text, at, &id, &gen);
-
-	if (behind)
-		copy_until(r, at);
-	else
-		buf_char(&r->out, ' ');
-	buf_printf(&r->out, "# %" PRId64 "@%" PRId64, ch->id, ch->gen);
-	if (behind) {
-		r->from = behind;
-		return;
-	}
-	if (ends_line(text[at]))
-		return;
-	/* a comment of the operator goes on behind; anything else needs a
-	 * line of its own, or it would become a comment */
-	buf_char(&r->out, text[at] == '#' ? ' ' : '\n');
-	r->from = at;
-}
-
-/* Behind an entry that stays: the mark of another store would be taken for one
- * of this store, once line 1 names this one. */
-static void
-drop_mark(struct rewrite *r, size_t i)
-{
-	const char *text = r->old->text;
-	size_t at = skip_blanks(text, r->from), rest;
-	int64_t id, gen;
-	size_t behind = read_mark(text, at, &id, &gen);
-
-	if (!behind)
-		return;
-	r->fresh->entries[i].id = r->fresh->entries[i].gen = 0;
-	rest = skip_blanks(text, behind);
-	if (!ends_line(text[rest])) {
-		copy_until(r, at);
-		buf_str(&r->out, text[rest] == '#' ? "" : "# ");
-	}
-	r->from = rest;
-}
-
-/* Entry `i`, as it was or as `ch` has it (NULL: unchanged). */
-static void
-write_entry(struct rewrite *r, size_t i, const struct cmdb_change *ch)
-{
-	const struct place *old = &r->old->places[i];
-	struct place *fresh = &r->fresh->places[i];
-
-	r->fresh->entries[i] = r->old->entries[i];
-	r->fresh->entries[i].fields = NULL;
-	copy_until(r, old->start);
-	fresh->start = r->out.len;
-	if (ch) {
-		value_literal(ch->fields, &r->out);
-		r->from = old->end;
-		r->fresh->entries[i].id = ch->id;
-		r->fresh->entries[i].gen = ch->gen;
-		r->fresh->entries[i].used =
-			value_get(ch->fields, "used") != NULL;
-	} else {
-		copy_until(r, old->end);
-	}
-	fresh->end = r->out.len;
-	copy_until(r, old->after);
-	fresh->after = r->out.len;
-	if (ch)
-		write_mark(r, ch);
-	else if (!r->ours)
-		drop_mark(r, i);
-}
-
-struct cmdb *
-cmdb_changed(const struct cmdb *c, const char *store_id,
-	     const struct cmdb_change *changes, size_t len)
-{
-	struct cmdb *fresh = base_alloc(sizeof(*fresh));
-	struct rewrite r = { .old = c,
-			     .fresh = fresh,
-			     .ours = str_eq(c->store_id, store_id) };
-	size_t k = 0;
-
-	fresh->n = c->n;
-	fresh->entries = base_array(c->n, sizeof(*fresh->entries));
-	fresh->places = base_array(c->n, sizeof(*fresh->places));
-	fresh->store_id = base_strdup(store_id);
-	write_head(&r, store_id);
-	for (size_t i = 0; i < c->n; i++) {
-		bool changed = k < len && changes[k].index == i;
-
-		write_entry(&r, i, changed ? &changes[k] : NULL);
-		k += changed;
-	}
-	copy_until(&r, c->len);
-	fresh->len = r.out.len;
-	fresh->text = buf_take(&r.out);
-	return fresh;
 }
 
 void
@@ -320,5 +242,7 @@ cmdb_free(struct cmdb *c)
 	free(c->entries);
 	free(c->places);
 	free(c->store_id);
+	free(c->model);
+	free(c->remark);
 	free(c);
 }

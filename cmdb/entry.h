@@ -24,8 +24,9 @@ struct cmdb_entry {
 
 struct cmdb;
 
-/* Read a .cmdb text. ERR_INPUT with path:line:column. An empty text is
- * refused (an empty file never means "no CMDB"); an empty list is a CMDB
+/* Read a .cmdb text: a list of entries, or generate({...}), whose entries are
+ * as if they stood in its place. ERR_INPUT with path:line:column. An empty text
+ * is refused (an empty file never means "no CMDB"); an empty list is a CMDB
  * without entries. */
 int cmdb_parse(struct cmdb **out, const char *path, const char *text,
 	       size_t len, struct err *e);
@@ -36,6 +37,13 @@ const struct cmdb_entry *cmdb_at(const struct cmdb *c, size_t i);
 /* The store named on line 1 ("# edeploy STORE-ID"), or NULL. Borrowed. */
 const char *cmdb_store_id(const struct cmdb *c);
 
+/* The text as it was read when it has generate(), else NULL: to be kept beside
+ * the file before its entries are written into it. Borrowed. */
+const char *cmdb_model(const struct cmdb *c);
+
+/* A line for the operator about generate(), or NULL. Borrowed. */
+const char *cmdb_remark(const struct cmdb *c);
+
 /* A change to write back: entry `index` of the parsed text now has these
  * fields, id and gen. */
 struct cmdb_change {
@@ -44,9 +52,11 @@ struct cmdb_change {
 	int64_t id, gen;
 };
 
-/* The file with these entries replaced, each on its place and followed by
+/* The file with these entries changed, each on its place and followed by
  * "# ID@GEN", and line 1 naming the store. Marks of another store are left out;
- * every other byte stays as it was.
+ * every other byte stays as it was, within those entries, too: only members
+ * that differ are written, and what is [1, 2] in the fields and (1, 2) in the
+ * file does not differ.
  * `changes` are in order of index. What is returned has no fields, as after
  * cmdb_forget. */
 struct cmdb *cmdb_changed(const struct cmdb *c, const char *store_id,

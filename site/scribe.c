@@ -2,6 +2,7 @@
  * merged into the store last: when somebody edited it since, the edit is merged
  * first, and then what is still due is written into what they saved. */
 #include <pthread.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "lib/clock.h"
@@ -252,23 +253,52 @@ work_clear(struct work *k)
 	free(k->due);
 }
 
+/* The file with generate() in it, kept beside the one that gets its entries:
+ * without that copy the operator's short text would be lost. Whoever may not
+ * read the file shall not read the copy. */
+static int
+keep_model(const struct work *k, struct err *e)
+{
+	AUTO_FREE char *path = base_printf("%s.orig", k->path);
+	const char *model = cmdb_model(k->text);
+	struct stat st;
+
+	if (!model)
+		return 0;
+	if (stat(k->path, &st) < 0)
+		return err_sys(e, "stat %s", k->path);
+	return file_replace(path, model, strlen(model), st.st_mode & 0777, e);
+}
+
+/* What cannot be read again must not be written. */
+static int
+judge_size(size_t len, struct err *e)
+{
+	if (len <= CMDB_MAX_BYTES)
+		return 0;
+	return err_set(e, ERR_INPUT,
+		       "with its claims it is larger than %d bytes; make two "
+		       "profiles of it",
+		       CMDB_MAX_BYTES);
+}
+
 static int
 write_changes(struct scribe *w, size_t i, struct work *k, struct err *e)
 {
-	struct cmdb *fresh = cmdb_changed(k->text, store_id(w->store),
-					  k->changes, k->changes_len);
+	AUTO(cmdb)
+	fresh = cmdb_changed(k->text, store_id(w->store), k->changes,
+			     k->changes_len);
 	struct stamp now;
 	size_t len;
 	const char *text = cmdb_text(fresh, &len);
 	struct displaced old = DISPLACED_NONE;
 
-	if (file_swap(k->path, &k->stamp, text, len, &now, &old, e) < 0) {
-		cmdb_free(fresh);
+	if (judge_size(len, e) < 0 || keep_model(k, e) < 0 ||
+	    file_swap(k->path, &k->stamp, text, len, &now, &old, e) < 0)
 		return -1;
-	}
 	site_file_written(w->s, k->profile, &k->stamp, &now);
 	cmdb_free(k->text);
-	k->text = fresh;
+	k->text = STEAL(fresh);
 	k->stamp = now;
 	pthread_mutex_lock(&w->lock);
 	displaced_clear(&w->files[i].old);
@@ -276,6 +306,14 @@ write_changes(struct scribe *w, size_t i, struct work *k, struct err *e)
 	w->files[i].old_until_ms = clock_boot_ms() + LATE_MS;
 	pthread_mutex_unlock(&w->lock);
 	return 0;
+}
+
+/* It was taken over from another store, a lost one: line 1 is to say so, or
+ * the next edit is refused as another store's. */
+static bool
+is_foreign(const struct work *k)
+{
+	return !k->ours && cmdb_store_id(k->text);
 }
 
 /* The same complaint once. */
@@ -300,7 +338,7 @@ write_file(struct scribe *w, size_t i)
 
 	if (due)
 		failed = find_changes(w->store, &k, &e);
-	if (failed == 0 && k.changes_len > 0)
+	if (failed == 0 && (k.changes_len > 0 || (due && is_foreign(&k))))
 		failed = write_changes(w, i, &k, &e);
 	put_back(w, i, &k, failed < 0 || (!due && k.due_len > 0));
 	pthread_mutex_lock(&w->lock);

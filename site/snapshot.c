@@ -139,6 +139,8 @@ read_cmdb(struct snapshot *s, struct profile *p, const char *dir,
 		p->has_cmdb = old->has_cmdb;
 		if (old->cmdb_error)
 			p->cmdb_error = base_strdup(old->cmdb_error);
+		if (old->cmdb_remark)
+			p->cmdb_remark = base_strdup(old->cmdb_remark);
 	} else if (!file) {
 		p->cmdb_error = base_printf(CMDB_VANISHED, path);
 	} else if (file_read(path, CMDB_MAX_BYTES, &text, NULL, &e) < 0 ||
@@ -146,9 +148,14 @@ read_cmdb(struct snapshot *s, struct profile *p, const char *dir,
 		p->cmdb_error = base_strdup(e.text);
 	} else {
 		p->has_cmdb = true;
+		if (cmdb_remark(p->cmdb))
+			p->cmdb_remark = base_strdup(cmdb_remark(p->cmdb));
 	}
 	if (p->cmdb_error)
 		refuse_cmdb(s, p, path, old);
+	if (p->cmdb_remark)
+		note(s, path, line_in(p->cmdb_remark, path), true,
+		     p->cmdb_remark);
 }
 
 static void
@@ -256,6 +263,7 @@ snapshot_free(struct snapshot *s)
 		free(s->profiles[i].configure);
 		cmdb_free(s->profiles[i].cmdb);
 		free(s->profiles[i].cmdb_error);
+		free(s->profiles[i].cmdb_remark);
 		free(s->profiles[i].problem);
 	}
 	for (i = 0; i < s->problems_len; i++) {

@@ -26,7 +26,8 @@ struct profile {
 	 * good. */
 	struct cmdb *cmdb;
 	struct stamp cmdb_stamp;
-	char *cmdb_error; /* what is wrong with the file of that stamp */
+	char *cmdb_error;  /* what is wrong with the file of that stamp */
+	char *cmdb_remark; /* what its operator should know, or NULL */
 };
 
 /* One file of a site as it was when it was read. */

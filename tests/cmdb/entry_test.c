@@ -1,4 +1,5 @@
-#include "cmdb/entry.h"
+#include "cmdb/parsed.h"
+#include "lib/literal.h"
 #include "tests/test.h"
 
 #define ID "0123456789abcdef"
@@ -38,9 +39,54 @@ static const struct {
 	  "]" },
 };
 
+/* An entry and what the store has of it: only what differs is written. */
+static const struct {
+	const char *text, *now, *want;
+} edits[] = {
+	{ "{'a': (1, 2), \"b\" : 'x' 'y' }",
+	  "{'a': [1, 2], 'b': 'xy', 'used': 1}",
+	  "{'a': (1, 2), \"b\" : 'x' 'y', 'used': 1 }" },
+	{ "{'a': '\\x41', # it's \"a\"\n 'b': 1,}",
+	  "{'a': 'A', 'b': 2, 'c': 3, 'd': {'e': []}}",
+	  "{'a': '\\x41', # it's \"a\"\n 'b': 2,\n 'c': 3,\n 'd': {'e': "
+	  "[]},}" },
+	{ "{\r\n\t'a': 'x' # it's\r\n}", "{'a': 'x', 'b': 1}",
+	  "{\r\n\t'a': 'x',\r\n\t'b': 1 # it's\r\n}" },
+	{ "{'a': 1, 'b': 2, 'c': 3}", "{'b': 2}", "{'b': 2}" },
+	{ "{'a': 1, 'b': 2, 'c': 3,}", "{'a': 1}", "{'a': 1,}" },
+	{ "{'a': 1, 'b': 2, 'c': 3}", "{'a': 1, 'c': 4}", "{'a': 1, 'c': 4}" },
+	{ "{'a': 1, # x\n 'b': 2 # y\n}", "{'b': 2}", "{'b': 2 # y\n}" },
+	{ "{'a': 1}", "{}", "{}" },
+	{ "{}", "{'a': 1}", "{'a': 1}" },
+	{ "{ }", "{}", "{}" },
+	{ "( {'a': 1} )", "{'a': 1, 'b': 2}", "( {'a': 1, 'b': 2} )" },
+	{ "{'a': ('x')}", "{'a': 'y'}", "{'a': 'y'}" },
+	{ "{'a': 1.0, 'b': 1}", "{'a': 1, 'b': 1.0}", "{'a': 1, 'b': 1.0}" },
+	{ "{'a': True}", "{'a': 1}", "{'a': 1}" },
+	{ "{'used': 1, 'a': 'x'}", "{'a': 'x'}", "{'a': 'x'}" },
+};
+
+static void
+check_edit(size_t i)
+{
+	const struct literal_opts opts = { .path = "now" };
+	AUTO_CLEAR(buf) out = { 0 };
+	struct value *now = NULL;
+	struct err e = { 0 };
+
+	CHECK(i, literal_parse(&now, edits[i].now, strlen(edits[i].now), &opts,
+			       &e) == 0);
+	cmdb_edit_entry(&out, edits[i].text, strlen(edits[i].text), now);
+	CHECK_SHOW(i, str_eq(buf_text(&out), edits[i].want), "%s",
+		   buf_text(&out));
+	value_free(now);
+}
+
 static const struct {
 	const char *text, *refused;
 } bad[] = {
+	{ "[{'a': 1},\n{'b': [(1, 1e999)]}]",
+	  "t:2:12: a number that is too large" },
 	{ "", "t:1:1: the text ends" },
 	{ "# nothing\n", "t:2:1: the text ends" },
 	{ "{}", "t:1:1: a .cmdb file is a list" },
@@ -93,6 +139,8 @@ main(void)
 
 	for (i = 0; i < ARRAY_LEN(rows); i++)
 		check_rewrite(i);
+	for (i = 0; i < ARRAY_LEN(edits); i++)
+		check_edit(i);
 	for (i = 0; i < ARRAY_LEN(bad); i++) {
 		AUTO(cmdb) c = NULL;
 

@@ -142,14 +142,16 @@ def test_backup(programs):
     os.system(f"rm -r {s.dir}/store")
     head = read(s).split("\n")[0]
     s.start()
+    check("a lost store: the file names the new one at once",
+          until(lambda: read(s).split("\n")[0] != head), read(s))
+    in_place(s, read(s).replace("[", "[ # mine\n", 1))
+    time.sleep(1)
     status, text, _ = s.upload(4, 9)
     check("a lost store: used entries are held, none is given again",
           status == 503 and "No more entry" in text, (status, text))
     check("and go to the machine whose words they hold",
           ip_of(s.upload(5, 2)[1]) == "2", read(s))
-    check("which is written back under the new store's name",
-          until(lambda: read(s).split("\n")[0] != head and
-                "# 2@1" in read(s)), read(s))
+    check("which is written back", until(lambda: "# 2@1" in read(s)), read(s))
     s.stop()
     s.start()
     status, text, _ = s.upload(6, 1)
@@ -170,6 +172,48 @@ def test_foreign(programs):
     s.start()
     check("and both are known again", ip_of(s.upload(2, 1)[1]) == "1" and
           ip_of(s.upload(3, 2)[1]) == "2")
+    s.end()
+
+
+def test_model(programs):
+    """generate() becomes its entries at the first claim, and is kept."""
+    model = ("# all of them\ngenerate({\n    'ip': '10.0.0.1-9',  # nine\n"
+             "    'hostname': 'kvm01-03',\n    'net': ('a', [1, {'b': 2.0}]),"
+             "\n})\n")
+    s = d.Server(*programs, "[('vm', '*')]\n", model)
+    path = f"{s.dir}/site/vm.cmdb"
+    code, out = s.ctl("check")
+    check("check says which key ran short", code == 0 and
+          "vm.cmdb:2:10: 3 entries: 'hostname' has no more values, 'ip' has 9"
+          in out, out)
+    check("nothing is written before a claim", read(s) == model and
+          not os.path.exists(path + ".orig"))
+    s.stop()
+    os.chmod(path, 0o600)
+    s.start()
+    got = s.upload(1, 1)[1]
+    check("the first of them is given", ip_of(got) == "10.0.0.1" and
+          '"kvm01"' in got, got)
+    want = [re.escape(line) for line in (
+        "    {'ip': '10.0.0.2', 'hostname': 'kvm02', "
+        "'net': ('a', [1, {'b': 2.0}])},",
+        "    {'ip': '10.0.0.3', 'hostname': 'kvm03', "
+        "'net': ('a', [1, {'b': 2.0}])},", "]", "")]
+    check("its entries stand in its place", until(lambda: re.fullmatch(
+        r"# edeploy [0-9a-f]{16}\n# all of them\n\[\n"
+        r"    \{'ip': '10.0.0.1', 'hostname': 'kvm01', 'net': \('a', \[1, "
+        r"\{'b': 2.0\}\]\), .*'used': 1\}, # 1@1\n" + "\n".join(want),
+        read(s))), read(s))
+    with open(path + ".orig") as f:
+        check("the model is kept as it was", f.read() == model)
+    check("and is read by nobody else",
+          os.stat(path + ".orig").st_mode & 0o777 == 0o600)
+    in_place(s, model.replace("01-03", "01-04"))
+    check("a longer model put back: claims stay, the new ones are there",
+          until(lambda: "kvm04" in read(s) and "# 1@1" in read(s)) and
+          [ip_of(s.upload(n, n)[1]) for n in (2, 3, 4)] ==
+          ["10.0.0.2", "10.0.0.3", "10.0.0.4"] and
+          ip_of(s.upload(10, 1)[1]) == "10.0.0.1", read(s))
     s.end()
 
 
@@ -225,6 +269,7 @@ def test_crowd(programs):
 test_rows(sys.argv[1:3])
 test_backup(sys.argv[1:3])
 test_foreign(sys.argv[1:3])
+test_model(sys.argv[1:3])
 test_crowd(sys.argv[1:3])
 print(f"1..{d.count}")
 sys.exit(1 if d.failed else 0)
