@@ -3,13 +3,17 @@
 #include "lib/base.h"
 #include "lib/buf.h"
 
+#define FIRST_CAP 64
+
 char *
 buf_room(struct buf *b, size_t len)
 {
 	if (b->cap - b->len <= len) {
 		size_t want = b->len + len + 1;
 
-		b->cap = want > 2 * b->cap ? want : 2 * b->cap;
+		b->cap = b->cap ? 2 * b->cap : FIRST_CAP;
+		if (b->cap < want)
+			b->cap = want;
 		b->at = base_resize(b->at, b->cap, 1);
 	}
 	return b->at + b->len;
