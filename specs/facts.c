@@ -177,9 +177,13 @@ add_text(const struct value *v, struct buf *out)
 		return "longer than 4096 bytes";
 	if (memchr(v->str.at, '\0', v->str.len))
 		return "has a NUL character";
-	for (size_t i = 0; i < v->str.len; i++)
-		if ((unsigned char)v->str.at[i] < 0x80)
-			buf_char(out, v->str.at[i]);
+	for (size_t i = 0; i < v->str.len; i++) {
+		size_t from = i;
+
+		while (i < v->str.len && (unsigned char)v->str.at[i] < 0x80)
+			i++;
+		buf_add(out, v->str.at + from, i - from);
+	}
 	return NULL;
 }
 
@@ -248,20 +252,33 @@ facts_from_json(struct facts **out, const char *text, size_t len, struct err *e)
 	return 0;
 }
 
+/* How many bytes stand in JSON as they are. */
+static size_t
+plain_len(const char *word)
+{
+	size_t n = 0;
+
+	while (word[n] >= 0x20 && word[n] < 0x7f && word[n] != '"' &&
+	       word[n] != '\\')
+		n++;
+	return n;
+}
+
 /* Words from detection may hold any byte; JSON must stay JSON. */
 static void
 word_to_json(const char *word, struct buf *out)
 {
 	buf_char(out, '"');
-	for (; *word; word++) {
-		unsigned char c = (unsigned char)*word;
+	while (*word) {
+		size_t plain = plain_len(word);
+		unsigned char c = (unsigned char)word[plain];
 
+		buf_add(out, word, plain);
 		if (c == '"' || c == '\\')
 			buf_printf(out, "\\%c", c);
-		else if (c >= 0x20 && c < 0x7f)
-			buf_char(out, (char)c);
-		else if (c < 0x80)
+		else if (c && c < 0x80)
 			buf_printf(out, "\\u%04x", c);
+		word += plain + (c != 0);
 	}
 	buf_char(out, '"');
 }
