@@ -62,7 +62,7 @@ static const char *const sql[S_COUNT] = {
 			    " WHERE machine = ? AND profile = ? AND gone = 0",
 	[S_ENTRIES_HOLDING] = "SELECT " ENTRY_COLUMNS " FROM entry_values"
 			      " JOIN entries ON id = entry WHERE hash = ?"
-			      " AND gone = 0",
+			      " AND profile = ? AND gone = 0",
 	[S_ENTRY_FREE] = "SELECT " ENTRY_COLUMNS ", shape FROM entries"
 			 " WHERE profile = ? AND shape > ? AND used = 0"
 			 " AND machine IS NULL AND gone = 0"
@@ -93,6 +93,8 @@ static const char *const sql[S_COUNT] = {
 			   " WHERE seq > ? ORDER BY seq LIMIT ?",
 	[S_EVENTS_OF_RUN] = "SELECT " EVENT_COLUMNS " FROM events"
 			    " WHERE run = ? ORDER BY number",
+	[S_MARK] = "SAVEPOINT mark",
+	[S_MARK_KEEP] = "RELEASE mark",
 };
 
 int
@@ -147,7 +149,7 @@ store_bind(sqlite3_stmt *q, const char *kinds, ...)
 			text = va_arg(ap, const char *);
 			if (text)
 				sqlite3_bind_text(q, i + 1, text, -1,
-						  SQLITE_TRANSIENT);
+						  SQLITE_STATIC);
 			else
 				sqlite3_bind_null(q, i + 1);
 		}
@@ -226,7 +228,9 @@ open_file(struct store *s, int flags, struct err *e)
 {
 	static const char pragmas[] =
 		"PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-		"PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;";
+		"PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;"
+		/* what a mark can undo is kept in memory: no file for it */
+		"PRAGMA temp_store = MEMORY;";
 	mode_t old = umask(0077);
 	int code = sqlite3_open_v2(s->path, &s->db, flags | SQLITE_OPEN_NOMUTEX,
 				   NULL);
@@ -301,6 +305,12 @@ store_begin(struct store *s, struct err *e)
 	return store_run(s, "BEGIN IMMEDIATE", e);
 }
 
+bool
+store_begun(const struct store *s)
+{
+	return sqlite3_get_autocommit(s->db) == 0;
+}
+
 int
 store_commit(struct store *s, struct err *e)
 {
@@ -313,24 +323,31 @@ store_commit(struct store *s, struct err *e)
 void
 store_rollback(struct store *s)
 {
-	if (!sqlite3_get_autocommit(s->db))
+	if (store_begun(s))
 		sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
 }
 
 int
 store_mark(struct store *s, struct err *e)
 {
-	return store_run(s, "SAVEPOINT mark", e);
+	sqlite3_stmt *q = store_statement(s, S_MARK, e);
+
+	return q ? store_do(s, q, e) : -1;
 }
 
 int
 store_mark_keep(struct store *s, struct err *e)
 {
-	return store_run(s, "RELEASE mark", e);
+	sqlite3_stmt *q = store_statement(s, S_MARK_KEEP, e);
+
+	return q ? store_do(s, q, e) : -1;
 }
 
 void
 store_mark_undo(struct store *s)
 {
-	sqlite3_exec(s->db, "ROLLBACK TO mark; RELEASE mark", NULL, NULL, NULL);
+	/* a mark that cannot be undone must take all with it */
+	if (sqlite3_exec(s->db, "ROLLBACK TO mark; RELEASE mark", NULL, NULL,
+			 NULL) != SQLITE_OK)
+		store_rollback(s);
 }

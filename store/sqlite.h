@@ -37,6 +37,8 @@ enum statement {
 	S_EVENT_ADD,
 	S_EVENTS_AFTER,
 	S_EVENTS_OF_RUN,
+	S_MARK,
+	S_MARK_KEEP,
 	S_COUNT
 };
 
@@ -54,7 +56,8 @@ int store_refuse(struct store *s, struct err *e);
 sqlite3_stmt *store_statement(struct store *s, enum statement which,
 			      struct err *e);
 
-/* Bind in order: i int64_t, b int, t text that may be NULL. */
+/* Bind in order: i int64_t, b int, t text that may be NULL. Texts are read
+ * until the statement is reset, which each function does before it returns. */
 void store_bind(sqlite3_stmt *q, const char *kinds, ...);
 
 /* Run a statement that gives no rows, and reset it. */

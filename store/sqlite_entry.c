@@ -244,7 +244,7 @@ store_entries_holding(struct store *s, const char *profile, const char *name,
 
 	if (!q)
 		return -1;
-	store_bind(q, "i", hash_of(&of, name, value, owned));
+	store_bind(q, "it", hash_of(&of, name, value, owned), profile);
 	return each_entry(s, q, each, ctx, e);
 }
 
@@ -260,17 +260,20 @@ store_entries_free(struct store *s, const char *profile, store_each_entry *each,
 		return -1;
 	while (!stop && row == 1) {
 		struct store_entry t = { 0 };
+		char *next = NULL;
 
 		store_bind(q, "tt", profile, shape);
 		row = store_row(s, q, e);
 		if (row == 1) {
-			free(shape);
-			shape = store_text(q, 9);
+			next = store_text(q, 9);
 			read_entry(q, &t);
 		}
 		store_end(q);
-		if (row == 1)
+		if (row == 1) {
+			free(shape);
+			shape = next;
 			stop = each(ctx, &t);
+		}
 		store_entry_clear(&t);
 	}
 	return row < 0 ? -1 : 0;

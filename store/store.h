@@ -29,6 +29,7 @@ const char *store_id(const struct store *s);
 /* One transaction; what is between is all there or not at all. commit is
  * durable when it returns. A mark is a point inside that can be undone to. */
 int store_begin(struct store *s, struct err *e);
+bool store_begun(const struct store *s); /* false: a failure undid it all */
 int store_commit(struct store *s, struct err *e);
 void store_rollback(struct store *s);
 int store_mark(struct store *s, struct err *e);
