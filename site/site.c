@@ -79,19 +79,22 @@ do_group(struct site *s, struct job *group)
 {
 	struct err e = { 0 };
 	struct job *j;
+	int failed = store_begin(s->writer, &e);
 
-	if (store_begin(s->writer, &e) < 0) {
-		fail_all(group, &e);
-		return;
-	}
-	for (j = group; j; j = j->next)
+	for (j = group; failed == 0 && j; j = j->next) {
 		do_one(s, j);
-	if (store_commit(s->writer, &e) < 0) {
-		fail_all(group, &e);
-		hand_to_scribe(s, false);
-		return;
+		/* a full disk, say, undoes all marks, too: nothing of this
+		 * group stands, and nothing more may be done outside it */
+		if (!store_begun(s->writer)) {
+			e = *j->e;
+			failed = -1;
+		}
 	}
-	hand_to_scribe(s, true);
+	if (failed == 0)
+		failed = store_commit(s->writer, &e);
+	if (failed < 0)
+		fail_all(group, &e);
+	hand_to_scribe(s, failed == 0);
 }
 
 static void
