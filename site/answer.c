@@ -3,7 +3,8 @@
 #include "lib/clock.h"
 #include "site/asking.h"
 
-void
+/* What the upload said, into the machine's row, for tables and `show`. */
+static void
 take_look(struct asking *a)
 {
 	const struct facts *f = a->u->facts;

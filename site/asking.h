@@ -30,9 +30,6 @@ int find_machine(struct site *s, struct asking *a, char why[200],
 
 /* ---- answer.c ---- */
 
-/* Take what the upload said into the machine's row, for tables and `show`. */
-void take_look(struct asking *a);
-
 /* It waits, or fits nothing: shown with the reason, no unit, no run. */
 int turn_away(struct site *s, struct asking *a, enum site_outcome outcome,
 	      const char *reason, struct err *e);

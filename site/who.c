@@ -102,7 +102,6 @@ add_machine(struct site *s, struct asking *a, struct err *e)
 {
 	a->m = (struct store_machine){ .condition = CONDITION_WAITING,
 				       .first_seen_ms = a->now_ms };
-	take_look(a);
 	return store_machine_add(s->writer, &a->m, e);
 }
 
