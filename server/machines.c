@@ -150,7 +150,7 @@ feed_numbers(const struct request *r, int64_t *after, uint64_t *wait_s,
 {
 	AUTO_FREE char *after_text = NULL, *wait_text = NULL;
 
-	*after = 0;
+	*after = -1;
 	*wait_s = 0;
 	if (query_get(r->query, "after", 20, &after_text, e) < 0 ||
 	    query_get(r->query, "wait", 20, &wait_text, e) < 0)
@@ -189,6 +189,13 @@ feed_get(struct app *a, const struct request *r, const char *arg,
 	if (feed_numbers(r, &after, &wait_s, &e) < 0) {
 		reply_err(out, &e, 400);
 		return;
+	}
+	if (after < 0) { /* from now on */
+		if (site_feed(s, -1, 0, &doc, &e) < 0) {
+			reply_err(out, &e, 409);
+			return;
+		}
+		after = value_get_int(doc, "next", 0);
 	}
 	until = clock_boot_ms() + (int64_t)wait_s * 1000;
 	do {

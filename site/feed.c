@@ -23,6 +23,23 @@ read_feed(struct site *s, int64_t after, struct value *list, struct err *e)
 	return failed;
 }
 
+static int
+read_end(struct site *s, struct value **out, struct err *e)
+{
+	int64_t last = 0;
+	int failed;
+
+	pthread_mutex_lock(&s->reader_lock);
+	failed = store_event_last(s->reader, &last, e);
+	pthread_mutex_unlock(&s->reader_lock);
+	if (failed < 0)
+		return -1;
+	*out = value_dict();
+	value_set(*out, "events", value_list());
+	value_set_int(*out, "next", last);
+	return 0;
+}
+
 /* Wait until something was committed after `seen`, or `until`. */
 static bool
 wait_for_news(struct site *s, uint64_t seen, const struct timespec *until)
@@ -42,11 +59,14 @@ int
 site_feed(struct site *s, int64_t after, int wait_ms, struct value **out,
 	  struct err *e)
 {
-	struct value *list = value_list(), *feed;
 	const struct timespec until = clock_in(wait_ms);
+	struct value *list, *feed;
 	uint64_t seen;
 	int64_t next = after;
 
+	if (after < 0)
+		return read_end(s, out, e);
+	list = value_list();
 	do {
 		pthread_mutex_lock(&s->news_lock);
 		seen = s->news;

@@ -101,7 +101,8 @@ int site_machines(struct site *s, struct value **out, struct err *e);
 int site_machine(struct site *s, const char *name, struct value **out,
 		 struct err *e);
 
-/* Events after number `after`, waiting up to `wait_ms` for one. */
+/* Events after number `after`, waiting up to `wait_ms` for one. `after` below
+ * 0: none, only where the feed stands now ("next"). */
 int site_feed(struct site *s, int64_t after, int wait_ms, struct value **out,
 	      struct err *e);
 

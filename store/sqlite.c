@@ -91,6 +91,7 @@ static const char *const sql[S_COUNT] = {
 			" body) VALUES (?,?,?,?,?,?)",
 	[S_EVENTS_AFTER] = "SELECT " EVENT_COLUMNS " FROM events"
 			   " WHERE seq > ? ORDER BY seq LIMIT ?",
+	[S_EVENT_LAST] = "SELECT coalesce(max(seq), 0) FROM events",
 	[S_EVENTS_OF_RUN] = "SELECT " EVENT_COLUMNS " FROM events"
 			    " WHERE run = ? ORDER BY number",
 	[S_MARK] = "SAVEPOINT mark",

@@ -36,6 +36,7 @@ enum statement {
 	S_RUNS,
 	S_EVENT_ADD,
 	S_EVENTS_AFTER,
+	S_EVENT_LAST,
 	S_EVENTS_OF_RUN,
 	S_MARK,
 	S_MARK_KEEP,

@@ -157,6 +157,19 @@ store_events_after(struct store *s, int64_t seq, size_t limit,
 }
 
 int
+store_event_last(struct store *s, int64_t *seq, struct err *e)
+{
+	sqlite3_stmt *q = store_statement(s, S_EVENT_LAST, e);
+	int row = q ? store_row(s, q, e) : -1;
+
+	if (row == 1)
+		*seq = sqlite3_column_int64(q, 0);
+	if (q)
+		store_end(q);
+	return row == 1 ? 0 : -1;
+}
+
+int
 store_events_of_run(struct store *s, const char *run, store_each_event *each,
 		    void *ctx, struct err *e)
 {

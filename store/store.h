@@ -195,6 +195,8 @@ int store_event_add(struct store *s, const struct store_event *ev,
 typedef int store_each_event(void *ctx, const struct store_event *ev);
 int store_events_after(struct store *s, int64_t seq, size_t limit,
 		       store_each_event *each, void *ctx, struct err *e);
+/* The number of the newest event; 0 when there is none. */
+int store_event_last(struct store *s, int64_t *seq, struct err *e);
 int store_events_of_run(struct store *s, const char *run,
 			store_each_event *each, void *ctx, struct err *e);
 

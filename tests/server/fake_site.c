@@ -241,7 +241,7 @@ site_feed(struct site *s, int64_t after, int wait_ms, struct value **out,
 	usleep((useconds_t)wait_ms * 1000);
 	*out = value_dict();
 	value_set(*out, "events", value_list());
-	value_set_int(*out, "next", after);
+	value_set_int(*out, "next", after < 0 ? 41 : after);
 	return 0;
 }
 

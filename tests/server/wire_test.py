@@ -508,6 +508,9 @@ def test_operator(s):
     got = curl(*sock, "http://x/v1/events?after=7&wait=1")
     check("events wait as asked", got.status == 200 and
           json.loads(got.body)["next"] == 7 and time.time() - start >= 0.9, got)
+    got = curl(*sock, "http://x/v1/events")
+    check("without after: where the feed stands", got.status == 200 and
+          json.loads(got.body) == {"events": [], "next": 41}, got)
     got = curl(*sock, "http://x/v1/events?wait=31")
     check("and not longer than 30 s", got.status == 400, got)
     mode = os.stat(s.path("SERVER", "sock")).st_mode & 0o777

@@ -137,6 +137,7 @@ check_runs(struct store *s)
 	struct store_run back;
 	struct err e = { 0 };
 	int64_t last = 0;
+	int64_t newest = -1;
 	bool found;
 
 	CHECK(0, store_run_add(s, &r, &e) == 0);
@@ -156,8 +157,9 @@ check_runs(struct store *s)
 	CHECK(7, store_event_add(s, &ev, &e) == 0);
 	CHECK(8, store_events_after(s, 0, 10, take_event, &last, &e) == 0 &&
 			 last == 2);
-	CHECK(9, store_events_of_run(s, "r1", take_event, &last, &e) == 0 &&
-			 last == 2);
+	CHECK(9, store_event_last(s, &newest, &e) == 0 && newest == 2);
+	CHECK(10, store_events_of_run(s, "r1", take_event, &last, &e) == 0 &&
+			  last == 2);
 }
 
 static void
