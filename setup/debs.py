@@ -6,6 +6,7 @@ import glob
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -41,6 +42,22 @@ def output(*argv, **more):
         raise Failed(f"{' '.join(argv[:6])}: exit {p.returncode}: "
                      f"{p.stderr.strip()[-800:]}")
     return p.stdout
+
+
+def patient(argv, text):
+    """(exit code, output) of a program that is given `text` and has mounts or
+    files to clean up when it is interrupted: it is told so, and waited for.
+    In a session of its own, for ^C would reach it twice."""
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, text=True, env=ENV,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          start_new_session=True) as p:
+        try:
+            said, _ = p.communicate(text)
+        except BaseException:
+            p.send_signal(signal.SIGINT)
+            p.communicate()
+            raise
+    return p.returncode, said
 
 
 def candidates(packages):

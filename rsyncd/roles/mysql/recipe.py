@@ -2,7 +2,6 @@
 before a configure script sets a password, and no secret or identity (ssh host
 keys, machine id) is in the tree: every machine that gets it is another one."""
 import os
-import subprocess
 
 import debs
 
@@ -54,10 +53,9 @@ def bootstrap(root):
             "--dpkgopt=force-unsafe-io"]
     argv += [f"--dpkgopt=path-exclude={p}" for p in WITHOUT]
     argv += ["bookworm", root, "-"]
-    p = subprocess.run(argv, input=sources(), text=True, env=debs.ENV,
-                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    if p.returncode:
-        raise debs.Failed("mmdebstrap: " + p.stdout[-2000:])
+    code, said = debs.patient(argv, sources())
+    if code:
+        raise debs.Failed("mmdebstrap: " + said[-2000:])
 
 
 def write(path, text, mode=0o644):
