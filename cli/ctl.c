@@ -9,48 +9,89 @@
 #include "lib/text.h"
 
 static int
-bad_usage(const char *command, const char *what)
+bad_usage(const char *command, const char *word, const char *what)
 {
-	fprintf(stderr, "edeployctl %s: %s; edeployctl help %s tells more\n",
-		command, what, command);
+	AUTO_CLEAR(buf) shown = { 0 };
+
+	if (word) {
+		text_show(word, strlen(word), 1, &shown);
+		buf_char(&shown, ' ');
+	}
+	fprintf(stderr, "edeployctl %s: %s%s; edeployctl help %s tells more\n",
+		command, buf_text(&shown), what, command);
 	return -1;
+}
+
+/* Options that not every command takes, and those that do. */
+static bool
+fits(const char *option, const char *command)
+{
+	static const struct {
+		const char *option, *commands;
+	} rows[] = { { "--site", " check match explain " },
+		     { "--all", " explain " },
+		     { "--until-done", " watch " } };
+	AUTO_FREE char *word = base_printf(" %s ", command);
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(rows); i++)
+		if (str_eq(rows[i].option, option))
+			return strstr(rows[i].commands, word) != NULL;
+	return true;
+}
+
+/* Take one option; how many words it is, 0 when it is none, -1: said. */
+static int
+take_option(struct ctl *c, const char *command, char **argv)
+{
+	const struct {
+		const char *name;
+		const char **value;
+		bool *flag;
+	} rows[] = { { "-c", &c->conf_path, NULL },
+		     { "--site", &c->site_dir, NULL },
+		     { "--section", &c->section, NULL },
+		     { "--json", NULL, &c->json },
+		     { "--all", NULL, &c->all },
+		     { "--until-done", NULL, &c->until_done } };
+	size_t i;
+
+	if (argv[0][0] != '-' || !argv[0][1])
+		return 0;
+	for (i = 0; i < ARRAY_LEN(rows); i++) {
+		if (!str_eq(argv[0], rows[i].name) || !fits(argv[0], command))
+			continue;
+		if (rows[i].flag) {
+			*rows[i].flag = true;
+			return 1;
+		}
+		if (!argv[1])
+			return bad_usage(command, argv[0], "wants a value");
+		*rows[i].value = argv[1];
+		return 2;
+	}
+	return bad_usage(command, argv[0], "is not an option of it");
 }
 
 int
 ctl_options(struct ctl *c, int argc, char **argv, int least, int most)
 {
-	const struct {
-		const char *name;
-		const char **value;
-	} takes[] = { { "-c", &c->conf_path },
-		      { "--site", &c->site_dir },
-		      { "--section", &c->section } };
-	int i;
-	size_t k;
+	int i, took;
 
 	*c = (struct ctl){ .conf_path = "/etc/edeploy.conf" };
-	for (i = 1; i < argc; i++) {
-		for (k = 0; k < ARRAY_LEN(takes); k++)
-			if (str_eq(argv[i], takes[k].name))
-				break;
-		if (k < ARRAY_LEN(takes)) {
-			if (++i == argc)
-				return bad_usage(argv[0],
-						 "an option without its value");
-			*takes[k].value = argv[i];
-		} else if (str_eq(argv[i], "--json")) {
-			c->json = true;
-		} else if (str_eq(argv[i], "--all")) {
-			c->all = true;
-		} else if (argv[i][0] == '-' && argv[i][1]) {
-			return bad_usage(argv[0], "an unknown option");
-		} else if (c->len == most) {
-			return bad_usage(argv[0], "too many words");
-		} else {
-			c->words[c->len++] = argv[i];
-		}
+	for (i = 1; i < argc; i += took ? took : 1) {
+		took = take_option(c, argv[0], argv + i);
+		if (took < 0)
+			return -1;
+		if (took > 0)
+			continue;
+		if (c->len == most)
+			return bad_usage(argv[0], argv[i],
+					 "is one word too many");
+		c->words[c->len++] = argv[i];
 	}
-	return c->len < least ? bad_usage(argv[0], "a word is missing") : 0;
+	return c->len < least ? bad_usage(argv[0], NULL, "a word is missing")
+			      : 0;
 }
 
 void
@@ -142,6 +183,28 @@ ctl_send(struct ctl *c, const char *method, const char *path,
 	return exchange(c, ask, path, out, e);
 }
 
+char *
+ctl_machine_path(const char *name, const char *action)
+{
+	AUTO_CLEAR(buf) path = { 0 };
+
+	buf_str(&path, "/v1/machines/");
+	text_url_encode(name, &path);
+	if (action)
+		buf_printf(&path, "/%s", action);
+	return buf_take(&path);
+}
+
+int64_t
+ctl_number(const struct value *v, const char *key, int64_t absent)
+{
+	const struct value *m = value_get(v, key);
+
+	if (m && m->kind == VALUE_REAL && m->real > -1e15 && m->real < 1e15)
+		return (int64_t)m->real;
+	return value_get_int(v, key, absent);
+}
+
 int
 ctl_fail(const struct err *e)
 {
@@ -157,57 +220,6 @@ ctl_print_json(const struct value *v)
 	value_json(v, 2, &text);
 	puts(text.at);
 	return CMD_DONE;
-}
-
-/* ---- tables ---- */
-
-void
-table_add(struct table *t, const char *cell)
-{
-	AUTO_CLEAR(buf) shown = { 0 };
-
-	if (cell && *cell)
-		text_show(cell, strlen(cell), 1, &shown);
-	t->cells = base_resize(t->cells, t->len + 1, sizeof(*t->cells));
-	t->cells[t->len++] = shown.len ? buf_take(&shown) : base_strdup("-");
-}
-
-static int
-width_of(const struct table *t, size_t column)
-{
-	size_t i, most = 0;
-
-	for (i = column; i < t->len; i += t->columns)
-		if (strlen(t->cells[i]) > most)
-			most = strlen(t->cells[i]);
-	return (int)most;
-}
-
-void
-table_print(const struct table *t)
-{
-	size_t i;
-
-	for (i = 0; i < t->len; i++) {
-		bool last = i % t->columns == t->columns - 1;
-
-		if (last)
-			printf("%s\n", t->cells[i]);
-		else
-			printf("%-*s  ", width_of(t, i % t->columns),
-			       t->cells[i]);
-	}
-}
-
-void
-table_clear(struct table *t)
-{
-	size_t i;
-
-	for (i = 0; i < t->len; i++)
-		free(t->cells[i]);
-	free(t->cells);
-	*t = (struct table){ 0 };
 }
 
 void

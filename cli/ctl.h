@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 
+#include "cli/table.h"
 #include "lib/err.h"
 #include "lib/value.h"
 #include "site/conf.h"
@@ -14,13 +15,15 @@ struct ctl {
 	const char *site_dir;  /* --site DIR, or NULL */
 	const char *section;   /* --section NAME; NULL: the only one */
 	bool json, all;        /* --json, --all */
+	bool until_done;       /* --until-done */
 	char *words[4];        /* what is left, NULL-terminated */
 	int len;
 	struct confs *confs;
 };
 
-/* Read the options that stand anywhere behind the subcommand's name, with
- * exactly `least` to `most` words left. -1: said on stderr. */
+/* Read the options that stand anywhere behind the subcommand's name (argv[0];
+ * argv ends with NULL), with `least` to `most` words left. -1: said on stderr.
+ */
 int ctl_options(struct ctl *c, int argc, char **argv, int least, int most);
 void ctl_clear(struct ctl *c);
 
@@ -42,15 +45,11 @@ int ctl_fail(const struct err *e);
 /* Print JSON on stdout; CMD_DONE. */
 int ctl_print_json(const struct value *v);
 
-/* A table: columns as wide as their widest cell, two blanks between, nothing
- * behind the last; control bytes are shown as \xNN. */
-struct table {
-	char **cells;
-	size_t len, columns;
-};
-void table_add(struct table *t, const char *cell); /* NULL: "-" */
-void table_print(const struct table *t);
-void table_clear(struct table *t);
+/* /v1/machines/NAME, or with /ACTION behind it; owned by the caller. */
+char *ctl_machine_path(const char *name, const char *action);
+
+/* A number of a dict, whole or with a fraction, as a whole one. */
+int64_t ctl_number(const struct value *v, const char *key, int64_t absent);
 
 /* "3 s", "12 min", "4 h", "3 d" since then. */
 void ago_text(int64_t wall_ms, char out[24]);

@@ -245,18 +245,15 @@ ask(struct ctl *c, struct value **out, struct err *e)
 {
 	AUTO(facts) facts = NULL;
 	AUTO_CLEAR(buf) json = { 0 };
-	AUTO_CLEAR(buf) path = { 0 };
 
 	if (!facts_is_file(c->words[0])) {
-		buf_str(&path, "/v1/machines/");
-		text_url_encode(c->words[0], &path);
-		buf_str(&path, "/explain");
-		return c->site_dir
-			       ? err_set(e, ERR_INPUT,
-					 "%s is no file; --site explains "
-					 "FACTS only",
-					 c->words[0])
-			       : ctl_ask(c, "GET", buf_text(&path), 0, out, e);
+		AUTO_FREE char *path = ctl_machine_path(c->words[0], "explain");
+
+		return c->site_dir ? err_set(e, ERR_INPUT,
+					     "%s is no file; --site explains "
+					     "FACTS only",
+					     c->words[0])
+				   : ctl_ask(c, "GET", path, 0, out, e);
 	}
 	if (facts_read(c->words[0], &facts, e) < 0)
 		return -1;

@@ -7,29 +7,20 @@
 #include "lib/cmd.h"
 #include "lib/text.h"
 
-static char *
-machine_path(const char *name, const char *action)
-{
-	AUTO_CLEAR(buf) path = { 0 };
-
-	buf_str(&path, "/v1/machines/");
-	text_url_encode(name, &path);
-	if (action)
-		buf_printf(&path, "/%s", action);
-	return buf_take(&path);
-}
-
-/* "tree 43 %" while it installs. */
+/* "tree 43 %" while it installs; where it failed; nothing of one that is
+ * installed. */
 static void
 phase_text(const struct value *m, char *out, size_t size)
 {
 	const char *phase = value_get_str(m, "phase");
-	int64_t percent = value_get_int(m, "percent", -1);
+	int64_t percent = ctl_number(m, "percent", -1);
 
-	if (phase && percent >= 0)
+	if (!phase || str_eq(value_get_str(m, "condition"), "installed"))
+		*out = '\0';
+	else if (percent >= 0)
 		snprintf(out, size, "%s %lld %%", phase, (long long)percent);
 	else
-		snprintf(out, size, "%s", phase ? phase : "-");
+		snprintf(out, size, "%s", phase);
 }
 
 static void
@@ -38,7 +29,11 @@ print_machines(const struct value *list)
 	static const char *const heads[] = { "MACHINE",  "CONDITION", "PROFILE",
 					     "HOSTNAME", "MAC",       "PHASE",
 					     "SEEN",     "REASON" };
-	struct table t = { .columns = ARRAY_LEN(heads) };
+	/* too narrow: without MAC, SEEN, PROFILE, PHASE, in this order */
+	struct table t = { .columns = ARRAY_LEN(heads),
+			   .heads = true,
+			   .leaves = "4625",
+			   .paints = true };
 	char phase[64], seen[24];
 	size_t i;
 
@@ -118,7 +113,7 @@ event_text(const struct value *ev, struct buf *out)
 {
 	static const char *const keys[] = { "phase", "text", "reason", "action",
 					    "what" };
-	int64_t percent = value_get_int(ev, "percent", -1);
+	int64_t percent = ctl_number(ev, "percent", -1);
 	size_t i;
 
 	for (i = 0; i < ARRAY_LEN(keys); i++) {
@@ -228,7 +223,7 @@ cmd_show(int argc, char **argv)
 
 	if (ctl_options(&c, argc, argv, 1, 1) < 0)
 		return CMD_USAGE;
-	path = machine_path(c.words[0], NULL);
+	path = ctl_machine_path(c.words[0], NULL);
 	if (ctl_ask(&c, "GET", path, 0, &v, &e) < 0)
 		code = ctl_fail(&e);
 	else if (c.json)
@@ -252,7 +247,7 @@ change(int argc, char **argv, const char *action, const char *said)
 
 	if (ctl_options(&c, argc, argv, 1, 1) < 0)
 		return CMD_USAGE;
-	path = machine_path(c.words[0], action);
+	path = ctl_machine_path(c.words[0], action);
 	if (ctl_ask(&c, "POST", path, 0, NULL, &e) < 0)
 		code = ctl_fail(&e);
 	else if (c.json)
@@ -275,108 +270,4 @@ cmd_release(int argc, char **argv)
 {
 	return change(argc, argv, "release",
 		      "its unit and its entry are free again");
-}
-
-/* ---- watch ---- */
-
-#define WAIT_S 20
-#define BAR 30
-
-static void
-print_bar(const struct value *ev)
-{
-	int64_t percent = value_get_int(ev, "percent", 0);
-	int64_t eta = value_get_int(ev, "eta_s", -1);
-	int full, i;
-
-	percent = percent < 0 ? 0 : percent > 100 ? 100 : percent;
-	full = (int)(percent * BAR / 100);
-	printf("\r\033[K%s  [", value_get_str(ev, "machine"));
-	for (i = 0; i < BAR; i++)
-		putchar(i < full ? '#' : '.');
-	printf("] %3lld %%  %.1f MB/s", (long long)percent,
-	       (double)value_get_int(ev, "bytes_per_s", 0) / 1e6);
-	if (eta >= 0)
-		printf("  %lld:%02lld left", (long long)eta / 60,
-		       (long long)eta % 60);
-}
-
-static void
-print_event(const struct value *ev, bool terminal, bool *bar)
-{
-	const char *kind = value_get_str(ev, "kind");
-	AUTO_CLEAR(buf) text = { 0 };
-
-	if (terminal && str_eq(kind, "progress")) {
-		print_bar(ev);
-		*bar = true;
-		return;
-	}
-	if (*bar)
-		putchar('\n');
-	*bar = false;
-	event_text(ev, &text);
-	printf("%s  %-9s %s\n", value_get_str(ev, "machine"), kind,
-	       buf_text(&text));
-}
-
-static bool
-is_end(const struct value *ev, const char *until)
-{
-	const char *kind = value_get_str(ev, "kind");
-
-	return until && (str_eq(kind, until) || str_eq(kind, "failed"));
-}
-
-static void
-print_feed(const struct value *events, const struct ctl *c, bool *bar,
-	   bool *end)
-{
-	const char *until = c->len > 0 ? c->words[0] : NULL;
-	bool terminal = isatty(STDOUT_FILENO) != 0;
-	size_t i;
-
-	for (i = 0; i < events->list.len && !*end; i++) {
-		const struct value *ev = events->list.at[i];
-
-		if (c->json) {
-			AUTO_CLEAR(buf) text = { 0 };
-
-			value_json(ev, 0, &text);
-			puts(text.at);
-		} else {
-			print_event(ev, terminal, bar);
-		}
-		*end = is_end(ev, until);
-	}
-	fflush(stdout);
-}
-
-int
-cmd_watch(int argc, char **argv)
-{
-	bool bar = false, end = false;
-	int64_t after = 0;
-	struct err e = { 0 };
-	struct ctl c;
-
-	if (ctl_options(&c, argc, argv, 0, 1) < 0)
-		return CMD_USAGE;
-	while (!end) {
-		AUTO_FREE char *path =
-			base_printf("/v1/events?after=%lld&wait=%d",
-				    (long long)after, WAIT_S);
-		const struct value *events;
-		struct value *v = NULL;
-
-		if (ctl_ask(&c, "GET", path, (WAIT_S + 10) * 1000, &v, &e) < 0)
-			break;
-		events = value_get(v, "events");
-		if (events && events->kind == VALUE_LIST)
-			print_feed(events, &c, &bar, &end);
-		after = value_get_int(v, "next", after);
-		value_free(v);
-	}
-	ctl_clear(&c);
-	return end ? CMD_DONE : ctl_fail(&e);
 }

@@ -36,10 +36,14 @@ static const struct cmd commands[] = {
 	  "MACHINE is an id (m1), hostname, MAC, serial or system "
 	  "UUID.\n",
 	  cmd_show },
-	{ "watch", "[KIND] " LIVE, "print events as they come",
-	  "With KIND (done, say) it ends after the first event of that "
-	  "kind, or a failure.\nOn a terminal progress is a bar; --json "
-	  "prints one event a line.\n",
+	{ "watch", "[MACHINE] [--until-done] " LIVE,
+	  "follow what happens to machines, from now on",
+	  "Of all machines, or of MACHINE (as for show). On a terminal each "
+	  "run that goes on\nhas a line that moves; --json prints one event "
+	  "a line. It ends with ^C.\n--until-done: it ends with the first "
+	  "run that ends. Exit 0: done, 1: failed. For\na MACHINE that is "
+	  "installed or failed already, and shall not be installed again,\n"
+	  "it ends at once.\n",
 	  cmd_watch },
 	{ "reinstall", "MACHINE " LIVE,
 	  "have an installed machine installed again, once",
