@@ -93,74 +93,46 @@ def make_site(folder, role, password):
 
 # ---- what is seen ----
 
-class Screen:
-    """Phases as lines; below them one line that moves, on a terminal."""
+class Console:
+    """What the machine says on its serial line, when it was asked for."""
 
-    def __init__(self, serial):
-        self.began = SECONDS()
-        self.moving = sys.stdout.isatty() and not serial
-        self.serial = serial
-        self.phase = self.bar = None
-        self.shown = 0
-        self.last_bar = 0.0
+    def __init__(self, wanted):
+        self.wanted, self.shown = wanted, 0
 
-    def line(self, text):
-        clear = "\r\x1b[K" if self.moving else ""
-        print(f"{clear}[{SECONDS() - self.began:6.1f} s] {text}", flush=True)
-
-    def take(self, machine):
-        phase = machine.get("phase") or ""
-        if phase and phase != self.phase:
-            self.phase = phase
-            self.line(f"{machine.get('hostname') or machine['id']}: {phase}")
-        self.progress(machine)
-
-    def progress(self, machine):
-        percent = machine.get("percent")
-        if self.phase != "tree" or percent is None or self.serial:
-            return
-        full = max(0, min(30, int(percent * 30 / 100)))
-        rate = (machine.get("bytes_per_s") or 0) / 1e6
-        left = machine.get("eta_s")
-        bar = (f"{'#' * full}{'.' * (30 - full)} {percent:3.0f} %  "
-               f"{rate:.1f} MB/s"
-               + (f"  {left} s left" if left and left > 0 else ""))
-        if self.moving:
-            print(f"\r\x1b[K           {bar}", end="", flush=True)
-        elif bar != self.bar and SECONDS() - self.last_bar >= 5:
-            self.last_bar = SECONDS()
-            self.line(bar)
-        self.bar = bar
-
-    def console(self, text):
-        if self.serial and len(text) > self.shown:
+    def show(self, text):
+        if self.wanted and len(text) > self.shown:
             sys.stdout.write(text[self.shown:])
             sys.stdout.flush()
         self.shown = len(text)
 
 
-def newest(server):
-    """The one machine of this store; {} before it asked."""
-    said = server.show("m1")
-    return {} if "error" in said else said
+class Watch(vm.Process):
+    """`edeployctl watch`: each phase a line, and a bar on a terminal."""
+
+    def __init__(self, server):
+        super().__init__([f"{server.programs}/edeployctl", "watch",
+                          "--until-done", "-c", server.conf])
+
+    def over(self):
+        """True when the run is done; what went wrong is said already."""
+        if self.proc.poll() not in (None, 0):
+            time.sleep(1)  # the machine's last words
+            raise Failed("the installation failed")
+        return self.proc.returncode == 0
 
 
-def follow(server, machine, screen, patience):
+def follow(watch, machine, console, patience):
     """Until its own disk shows a login prompt."""
     end = SECONDS() + patience
+    waits = False
     while SECONDS() < end:
         found = machine.expect(r"\blogin: ?$", 0.5)
-        screen.console(machine.text)
-        seen = newest(server)
-        if seen:
-            screen.take(seen)
-        if found:
-            screen.line("login prompt, from its own disk")
-            return seen
-        if seen.get("condition") == "failed":
-            time.sleep(1)
-            raise Failed(f"the installation failed: {seen.get('reason')}\n"
-                         + machine.tail())
+        console.show(machine.text)
+        if watch.over() and not waits:
+            step("it starts from its own disk")
+            waits = True
+        if found and waits:
+            return
         if machine.proc.poll() is not None:
             raise Failed("the machine went off:\n" + machine.tail())
     raise Failed(f"no login prompt after {patience} s:\n" + machine.tail())
@@ -202,6 +174,8 @@ It runs until ^C.""")
 
 def attach():
     """The terminal is the machine's until ^]."""
+    if not sys.stdin.isatty():
+        raise Failed("--console wants a terminal")
     path = f"{WORK}/vm.serial"
     s = socket.socket(socket.AF_UNIX)
     try:
@@ -254,7 +228,6 @@ def install(args):
     programs = vm.programs_of(f"{TOP}/build")
     step(f"tree of role {args.role} {VERSION} (minutes, the first time)")
     top = vm.tree_top(args.role, VERSION)
-    os.makedirs(f"{top}/metadata", exist_ok=True)
     step("kernel and initrd")
     boot = vm.boot_files(programs)
     clean()
@@ -267,11 +240,12 @@ def install(args):
         f"RSERV={HOST} RSERV_PORT={rsyncd.port} ONSUCCESS=reboot "
         "ONFAILURE=halt console=tty0 console=ttyS0,115200")
     step("a virtual machine boots by PXE (no KVM: it takes minutes)")
-    screen = Screen(args.serial)
+    watch = Watch(server)
+    began = SECONDS()
     machine = vm.Vm(WORK, "vm", vm.Disk(WORK, "disk", "8G"),
                     pxe=f"http://{HOST}:{server.port}/boot.ipxe")
-    seen = follow(server, machine, screen, PATIENCE_S[args.role])
-    decided(seen, password, SECONDS() - screen.began)
+    follow(watch, machine, Console(args.serial), PATIENCE_S[args.role])
+    decided(server.show("m1"), password, SECONDS() - began)
     look_further(args.keep)
     if args.keep:
         stay(machine)

@@ -22,7 +22,31 @@ CACHE = os.environ.get("EDEPLOY_CACHE") or os.path.join(
     "edeploy")
 
 
+# Trees hold files of many owners, and rsync reads them all: these two are
+# root's; a user's own cache and folders stay the user's.
+ROOT = os.geteuid() == 0
+TREES = CACHE if ROOT else "/var/cache/edeploy"
 HOST = "192.168.122.2"  # where QEMU's user network has this machine
+
+
+def as_root(*argv):
+    return list(argv) if ROOT else ["sudo", *argv]
+
+
+def run_as_root(*argv):
+    """What works long and cleans up behind itself: interrupted, it is told
+    to end, and waited for."""
+    p = subprocess.Popen(as_root(*argv), stdin=subprocess.DEVNULL)
+    try:
+        code = p.wait()
+    except BaseException:
+        # sudo, which is root's, hands the signal on
+        subprocess.run(as_root("kill", "-TERM", str(p.pid)),
+                       stderr=subprocess.DEVNULL)
+        p.wait()
+        raise
+    if code:
+        raise subprocess.CalledProcessError(code, argv)
 
 
 class Tap:
@@ -58,8 +82,8 @@ def free_port():
 class Process:
     """A program that ends with us, and only it."""
 
-    def __init__(self, argv, **more):
-        self.proc = subprocess.Popen(argv, stdin=subprocess.DEVNULL, **more)
+    def __init__(self, argv, stdin=subprocess.DEVNULL, **more):
+        self.proc = subprocess.Popen(argv, stdin=stdin, **more)
         atexit.register(self.stop)
 
     def stop(self, how=signal.SIGTERM, wait=10):
@@ -74,17 +98,28 @@ class Process:
 
 
 class Rsyncd(Process):
+    """Root's, for it reads all of a tree. It ends with its standard input: a
+    user could not end it by a signal."""
+
+    GUARD = 'trap : INT TERM; "$@" & cat >/dev/null; kill $!; wait'
+
     def __init__(self, top, work):
         self.port = free_port()
-        conf = f"{work}/rsyncd.conf"
-        text = subprocess.run([f"{TOP}/rsyncd/conf", top], check=True,
+        conf, log = f"{work}/rsyncd.conf", f"{work}/rsyncd.log"
+        text = subprocess.run(as_root(f"{TOP}/rsyncd/conf", top), check=True,
                               capture_output=True, text=True).stdout
-        with open(conf, "w") as f:
-            f.write(text)
+        for path, words in ((conf, text), (log, "")):
+            with open(path, "w") as f:
+                f.write(words)
         super().__init__(
-            ["rsync", "--daemon", "--no-detach", f"--config={conf}",
-             "--address=127.0.0.1", f"--port={self.port}",
-             f"--log-file={work}/rsyncd.log"])
+            as_root("sh", "-c", self.GUARD, "rsyncd", "rsync", "--daemon",
+                    "--no-detach", f"--config={conf}", "--address=127.0.0.1",
+                    f"--port={self.port}", f"--log-file={log}"),
+            stdin=subprocess.PIPE)
+
+    def stop(self, how=signal.SIGTERM, wait=10):
+        self.proc.stdin.close()
+        return self.proc.wait(wait)
 
 
 class Edeployd(Process):
@@ -153,6 +188,7 @@ class Vm(Process):
                  extra=()):
         self.log_path = f"{work}/{name}.console"
         self.socket_path = f"{work}/{name}.serial"
+        self.words_path = f"{work}/{name}.qemu"
         self.text, self.at = "", 0
         # the DNS address out of the way: x.3 is given to the first machine
         netdev = f"user,id=n0,net={net},dns=192.168.122.250"
@@ -170,7 +206,8 @@ class Vm(Process):
              "-serial", "chardev:c0", "-netdev", netdev,
              "-device", f"virtio-net-pci,netdev=n0,mac={mac}",
              "-drive", f"file={disk.path},if=virtio,format=raw,cache=unsafe",
-             "-boot", "once=n" if pxe else "c", *extra])
+             "-boot", "once=n" if pxe else "c", *extra],
+            stderr=open(self.words_path, "wb"))
         self.serial = self.connect()
 
     def connect(self):
@@ -183,7 +220,7 @@ class Vm(Process):
             except OSError:
                 s.close()
                 time.sleep(0.1)
-        raise RuntimeError("QEMU does not start")
+        raise RuntimeError("QEMU does not start: " + self.said())
 
     def read_more(self):
         try:
@@ -220,8 +257,13 @@ class Vm(Process):
         body = self.text[start:self.at - len(mark) - 1]
         return body.split("\n", 1)[-1].replace("\r", "").replace(mark, "")
 
+    def said(self):
+        """QEMU's own words: noise, unless it failed."""
+        with open(self.words_path, errors="replace") as f:
+            return f.read()[-2000:]
+
     def tail(self):
-        return self.text[-3000:]
+        return self.text[-3000:] + self.said()
 
     def wait_off(self, seconds):
         """True when the machine switched itself off."""
@@ -264,15 +306,18 @@ def tree_top(role, *versions):
     """A folder with these versions of a role, kept between runs by the hash
     of what makes them."""
     h = hashlib.sha256()
-    for folder in (f"{TOP}/rsyncd", f"{TOP}/setup"):
-        for where, folders, files in sorted(os.walk(folder)):
-            for f in sorted(files):
-                if not f.endswith(".pyc"):
-                    h.update(open(os.path.join(where, f), "rb").read())
-    top = f"{CACHE}/roles-{role}-{h.hexdigest()[:12]}"
+    parts = [f"{TOP}/setup/debs.py", f"{TOP}/setup/cpio.py"]
+    for where, _, files in os.walk(f"{TOP}/rsyncd"):
+        parts += [os.path.join(where, f) for f in files
+                  if not f.endswith(".pyc")]
+    for path in sorted(parts):
+        h.update(open(path, "rb").read())
+    top = f"{TREES}/roles-{role}-{h.hexdigest()[:12]}"
     for version in versions:
-        subprocess.run([sys.executable, f"{TOP}/rsyncd/build-role", role,
-                        version, top], check=True)
+        if not os.path.exists(f"{top}/install/{version}/{role}"):
+            # -B: no root's __pycache__ in a user's clone
+            run_as_root("env", f"EDEPLOY_CACHE={TREES}", sys.executable, "-B",
+                        f"{TOP}/rsyncd/build-role", role, version, top)
     return top
 
 
