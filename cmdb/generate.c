@@ -90,8 +90,8 @@ int
 generate_write(const struct value *call, const struct generate_opts *o,
 	       struct buf *out, char **remark, struct err *e)
 {
-	const struct value *model;
-	const char *prefix;
+	const struct value *model = NULL;
+	const char *prefix = NULL;
 	AUTO(series) s = NULL;
 	uint64_t n;
 
