@@ -15,6 +15,7 @@
 
 #define KEEP_DEFAULT 65536
 #define TICK_MS 500
+#define PIPE_BYTES 65536 /* as pipe(7) has it */
 
 struct running {
 	const struct proc_opts *opts;
@@ -24,6 +25,7 @@ struct running {
 	int input;   /* its stdin, -1 when all is written */
 	const char *input_left;
 	int64_t end_ms, next_tick_ms;
+	size_t late; /* bytes that came after its end */
 };
 
 /* In the child, between fork and exec: only system calls. `why` is a pipe to
@@ -153,6 +155,7 @@ take_output(struct running *r, int which)
 		r->said[which] = -1;
 		return;
 	}
+	r->late += (size_t)n;
 	if (which == 0)
 		keep_last(r, bytes, (size_t)n);
 	if (r->opts->output)
@@ -198,8 +201,10 @@ look_at_time(struct running *r)
 	}
 }
 
-/* One round of poll; false when the program has closed its output. A child it
- * left behind may hold the pipes open: then its own end is what counts. */
+/* One round of poll; false when all is heard. A child that the program left
+ * behind may hold the pipes open, or write for ever: then the program's own
+ * end is what counts, and what stood in the pipes by then. Its process id is
+ * nobody's from there on, so nothing is killed any more. */
 static bool
 serve(struct running *r, int *status, bool *ended)
 {
@@ -213,11 +218,13 @@ serve(struct running *r, int *status, bool *ended)
 			take_output(r, i);
 	if (n > 0 && r->input >= 0 && p[2].revents)
 		give_input(r);
-	look_at_time(r);
 	if (*ended)
-		return n > 0;
-	if (waitpid(r->pid, status, WNOHANG) == r->pid)
+		return n > 0 && r->late <= (size_t)2 * PIPE_BYTES;
+	look_at_time(r);
+	if (waitpid(r->pid, status, WNOHANG) == r->pid) {
 		*ended = true;
+		r->late = 0;
+	}
 	return true;
 }
 

@@ -10,6 +10,16 @@
 		"sh", "-c", text, NULL                                         \
 	}
 
+/* A serial line, say. */
+static void
+hear_slowly(void *ctx, const char *bytes, size_t len)
+{
+	(void)ctx;
+	(void)bytes;
+	(void)len;
+	usleep(5000);
+}
+
 static const struct {
 	const char *argv[4];
 	struct proc_opts opts;
@@ -37,6 +47,14 @@ static const struct {
 	  false,
 	  "\nb\n\n",
 	  "b" },
+	/* what it leaves behind writes faster than we hear, for 20 s */
+	{ SH("timeout 20 yes & sleep 0.1; exit 4"),
+	  { .keep = 2, .output = hear_slowly },
+	  0,
+	  4,
+	  false,
+	  "y\n",
+	  "y" },
 	{ SH("exec 1>&- 2>&-; sleep 0.2; exit 5"), { 0 }, 0, 5, false, "", "" },
 	{ { "/nonexistent/program", NULL }, { 0 }, -1, 0, false, "", "" },
 	{ SH("true"), { .chroot = "/nonexistent" }, -1, 0, false, "", "" },
