@@ -55,9 +55,6 @@ is_ours(const struct look *l, blkid_probe pr)
 		type = word(pr, "PTTYPE");
 		id = word(pr, "PTUUID");
 	}
-	/* the protective MBR belongs to the GPT behind it */
-	if (str_eq(type, "PMBR"))
-		return true;
 	if (!id || !type)
 		return false;
 	if (str_eq(type, "dos") && strlen(id) == 8)
@@ -118,6 +115,11 @@ take_signature(const struct look *l, blkid_probe pr, const char *where)
 			       ? err_sys(l->e, "cannot erase what is%s on %s",
 					 where, l->node)
 			       : 0;
+	/* a protective MBR is as much somebody's as the GPT behind it; alone it
+	 * is what a lost GPT left, and gives nobody a right to what lies there
+	 */
+	if (str_eq(word(pr, "PTTYPE"), "PMBR") && !word(pr, "TYPE"))
+		return 0;
 	if (is_ours(l, pr))
 		l->found->ours++;
 	else
