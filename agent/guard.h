@@ -33,6 +33,12 @@ int guard_look_area(const char *node, unsigned long long start,
  * nothing has mounted or otherwise taken. ERR_REFUSED tells who has. */
 int guard_idle(const char *node, struct err *e);
 
+/* The boot loader may be written to `disk`: something that is mounted on or
+ * below `top` lies on it, or guard_look finds nothing strange there.
+ * ERR_REFUSED, ERR_SYS. */
+int guard_boot(const char *disk, const char *top, const char *identity,
+	       struct err *e);
+
 /* Erase the signatures that guard_look sees, durably. Only after it said that
  * this is right. ERR_SYS. */
 int guard_wipe(const char *node, struct err *e);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "lib/base.h"
 #include "lib/file.h"
@@ -14,14 +15,23 @@
 #include "agent/guard_use.h"
 
 #define MOUNTS_MAX_BYTES (4u * 1024 * 1024)
+#define LAYERS_MAX 16 /* a partition on LVM on RAID on partitions, and more */
 
-/* The kernel's name of a node: nodes may be links (/dev/disk/by-id/…). */
+/* The kernel's name of a node, by its number: nodes may be links
+ * (/dev/disk/by-id/…) or have names of their own (/dev/mapper/vg-root). */
 static char *
 kernel_name(const char *node)
 {
-	AUTO_FREE char *real = realpath(node, NULL);
-	const char *slash = real ? strrchr(real, '/') : NULL;
+	AUTO_FREE char *link = NULL, *real = NULL;
+	const char *slash;
+	struct stat st;
 
+	if (stat(node, &st) < 0 || !S_ISBLK(st.st_mode))
+		return NULL;
+	link = base_printf("/sys/dev/block/%u:%u", major(st.st_rdev),
+			   minor(st.st_rdev));
+	real = realpath(link, NULL);
+	slash = real ? strrchr(real, '/') : NULL;
 	return slash ? base_strdup(slash + 1) : NULL;
 }
 
@@ -55,6 +65,38 @@ is_part_of(const char *disk, const char *name)
 		base_printf("/sys/class/block/%s/%s", disk, name);
 
 	return str_eq(disk, name) || file_exists(part);
+}
+
+/* By the kernel's names. */
+static bool
+reaches(const char *name, const char *disk, int layers)
+{
+	AUTO_FREE char *dir = base_printf("/sys/class/block/%s/slaves", name);
+	AUTO_FREE char *node = base_printf("/dev/%s", name);
+	AUTO_FREE char *whole = guard_disk_of(node);
+	char **below;
+	bool found;
+	size_t i;
+
+	if (is_part_of(disk, name))
+		return true;
+	if (layers == 0)
+		return false;
+	found = whole && reaches(strrchr(whole, '/') + 1, disk, layers - 1);
+	below = dir_names(dir);
+	for (i = 0; below && below[i] && !found; i++)
+		found = reaches(below[i], disk, layers - 1);
+	names_free(below);
+	return found;
+}
+
+bool
+guard_stands_on(const char *node, const char *disk)
+{
+	AUTO_FREE char *name = kernel_name(node);
+	AUTO_FREE char *whole = kernel_name(disk);
+
+	return name && whole && reaches(name, whole, LAYERS_MAX);
 }
 
 static void

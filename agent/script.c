@@ -245,12 +245,16 @@ check_end(struct script *s, const char *name, struct err *e)
 	s->max_bytes += 65536;
 	r->profile = var_text(s->lua, "edeploy-profile");
 	r->metadata_url = var_text(s->lua, "metadata_url");
-	if (r->boot_local || r->role)
+	if (r->boot_local)
 		return 0;
-	return err_set(e, ERR_INPUT,
-		       "%s: the script ended without "
-		       "set_role(role, version, disk)",
-		       name);
+	if (!r->role)
+		return err_set(e, ERR_INPUT,
+			       "%s: the script ended without "
+			       "set_role(role, version, disk)",
+			       name);
+	if (guard_boot(r->disk, s->env->chroot, s->identity, e) < 0)
+		return err_add(e, "%s", name);
+	return 0;
 }
 
 /* What disk.mount mounted, the last first. */

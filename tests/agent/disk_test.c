@@ -2,6 +2,7 @@
  * refused must leave every byte as it was; what is written must be found by
  * the next run of the same machine, and by it alone. */
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "lib/base.h"
 #include "lib/file.h"
@@ -9,6 +10,7 @@
 #include "lib/proc.h"
 
 #include "agent/fs.h"
+#include "agent/guard_use.h"
 #include "agent/script.h"
 #include "tests/test.h"
 
@@ -53,7 +55,8 @@ run_as(const char *identity, const char *text, struct script_result *r,
 					.sys_root = "",
 					.say = say,
 					.phase = phase };
-	AUTO_FREE char *all = base_printf("local d = '%s'\n%s", loop, text);
+	AUTO_FREE char *all = base_printf("local d, c = '%s', '%s'\n%s", loop,
+					  chroot_dir, text);
 
 	said.len = 0;
 	buf_str(&said, "");
@@ -292,6 +295,71 @@ test_refused(void)
 	}
 }
 
+/* ---- the boot loader's disk ---- */
+
+static const struct {
+	const char *prepare, *text;
+	const char *why; /* NULL: accepted */
+} boots[] = {
+	/* nothing of the new system is there */
+	{ "mkfs.ext4 -q -F -L data $d", "set_role('a', '1', d)",
+	  "ext4 file system 'data' and nothing of" },
+	{ "echo 'label: gpt' | sfdisk -q $d", "set_role('a', '1', d)",
+	  "gpt partition table" },
+	/* prepared by commands of the script's own */
+	{ NULL,
+	  "run('printf \"label: dos\\n,\\n\" | sfdisk -q %s; "
+	  "partx -a %s || true', d, d)\n"
+	  "run('mkfs.ext4 -q -F -L mine %sp1', d)\n"
+	  "run('mount %sp1 %s', d, c)\n"
+	  "set_role('a', '1', d)",
+	  NULL },
+	/* empty, or this machine's */
+	{ NULL, "set_role('a', '1', d)", NULL },
+	{ NULL, "disk.label(d) set_role('a', '1', d)", NULL },
+};
+
+/* A node by another name, as LVM makes them without udev. */
+static void
+check_other_name(void)
+{
+	AUTO_FREE char *alias = base_printf("%s/alias", dir);
+	struct stat st;
+
+	CHECK(0, stat(loop, &st) == 0 &&
+			 mknod(alias, S_IFBLK | 0600, st.st_rdev) == 0);
+	CHECK(0, guard_stands_on(alias, loop));
+	CHECK(0, guard_stands_on(loop, alias));
+	CHECK(0, !guard_stands_on(image, loop) &&
+			 !guard_stands_on("/dev/null", loop));
+	unlink(alias);
+}
+
+static void
+test_boot_disk(void)
+{
+	size_t i;
+
+	check_other_name();
+	for (i = 0; i < ARRAY_LEN(boots); i++) {
+		struct script_result r;
+		struct err e = { 0 }, ignored;
+		int bad;
+
+		CHECK_SHOW(i, blank(&e) == 0, "%s", e.text);
+		if (boots[i].prepare)
+			CHECK_SHOW(i, shell(boots[i].prepare, &e) == 0, "%s",
+				   e.text);
+		bad = run_as("m1 test", boots[i].text, &r, &e);
+		CHECK_SHOW(i, (bad < 0) == (boots[i].why != NULL), "%s",
+			   e.text);
+		CHECK_SHOW(i, !bad || strstr(e.text, boots[i].why), "%s",
+			   e.text);
+		script_result_clear(&r);
+		fs_umount(chroot_dir, &ignored);
+	}
+}
+
 /* ---- other good layouts ---- */
 
 static const struct {
@@ -472,6 +540,7 @@ main(void)
 	} else {
 		test_whole_way();
 		test_refused();
+		test_boot_disk();
 		test_layouts();
 		test_places();
 		test_unmounts();
