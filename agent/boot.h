@@ -8,9 +8,10 @@
 
 /* The kernel that an installed tree starts. Paths as the tree has them
  * ("/boot/vmlinuz-6.1.0"); `initrd` NULL when there is none; args without the
- * file names. */
+ * file names; `missing`: what grub.cfg names, up to this entry's end, and is
+ * not there or empty, NULL when all is. */
 struct boot_entry {
-	char *kernel, *initrd, *args;
+	char *kernel, *initrd, *args, *missing;
 };
 void boot_entry_clear(struct boot_entry *b);
 
@@ -24,6 +25,10 @@ int boot_find_kernel(const char *root, const char *part, struct boot_entry *out,
  * is no usable one. */
 int boot_read_entry(const char *root, const char *part, struct boot_entry *out,
 		    struct err *e);
+
+/* The tree's grub.cfg starts a kernel with its initrd, both of them there, and
+ * `root_words` (layout_root_words) for its root. ERR_INPUT. */
+int boot_check_cfg(const char *root, const char *root_words, struct err *e);
 
 /* A grub.cfg of our own for a tree without grub-mkconfig. */
 void boot_print_cfg(const struct layout *l, const struct boot_entry *b,

@@ -14,6 +14,7 @@ boot_entry_clear(struct boot_entry *b)
 	free(b->kernel);
 	free(b->initrd);
 	free(b->args);
+	free(b->missing);
 	*b = (struct boot_entry){ 0 };
 }
 
@@ -146,6 +147,18 @@ path_in_tree(const char *root, const char *path)
 	return is_whole(root, below_boot) ? STEAL(below_boot) : NULL;
 }
 
+/* The same for a file that an entry names: the first one that is not there is
+ * kept for who wants to know whether GRUB would get this far. */
+static char *
+find_named(const char *root, const char *path, struct boot_entry *out)
+{
+	char *there = path_in_tree(root, path);
+
+	if (!there && !out->missing)
+		out->missing = base_strdup(path);
+	return there;
+}
+
 static void
 take_linux(const char *root, const char *part, const char *rest,
 	   struct boot_entry *out)
@@ -156,7 +169,8 @@ take_linux(const char *root, const char *part, const char *rest,
 
 	if (!path || (part && !strstr(path, part)))
 		return;
-	out->kernel = path_in_tree(root, path);
+	free(out->args);
+	out->kernel = find_named(root, path, out);
 	while ((word = next_word(&rest))) {
 		buf_printf(&args, "%s%s", args.len ? " " : "", word);
 		free(word);
@@ -176,7 +190,6 @@ take_line(const char *root, const char *part, const char *line,
 	if (!out->kernel &&
 	    (str_eq(command, "linux") || str_eq(command, "linux16") ||
 	     str_eq(command, "linuxefi"))) {
-		boot_entry_clear(out);
 		take_linux(root, part, line, out);
 		return false;
 	}
@@ -185,7 +198,7 @@ take_line(const char *root, const char *part, const char *line,
 	     str_eq(command, "initrdefi"))) {
 		AUTO_FREE char *path = next_word(&line);
 
-		out->initrd = path ? path_in_tree(root, path) : NULL;
+		out->initrd = path ? find_named(root, path, out) : NULL;
 		return true;
 	}
 	return out->kernel && str_eq(command, "}");
@@ -219,6 +232,31 @@ boot_read_entry(const char *root, const char *part, struct boot_entry *out,
 			       root, part ? " named like " : "",
 			       part ? part : "");
 	return 0;
+}
+
+int
+boot_check_cfg(const char *root, const char *root_words, struct err *e)
+{
+	struct boot_entry b = { 0 };
+	int bad = boot_read_entry(root, NULL, &b, e);
+
+	if (!bad && b.missing)
+		bad = err_set(e, ERR_INPUT,
+			      "grub.cfg names %.100s, which is not there or "
+			      "empty",
+			      b.missing);
+	else if (!bad && !b.initrd)
+		bad = err_set(e, ERR_INPUT,
+			      "grub.cfg starts %.100s without an initrd, and a "
+			      "kernel alone cannot find its root by UUID: make "
+			      "one in the role",
+			      b.kernel);
+	else if (!bad && !strstr(b.args, root_words))
+		bad = err_set(e, ERR_INPUT,
+			      "grub.cfg boots \"%.100s\" and not %s", b.args,
+			      root_words);
+	boot_entry_clear(&b);
+	return bad;
 }
 
 /* ---- grub.cfg of our own ---- */

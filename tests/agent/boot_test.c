@@ -53,6 +53,27 @@ static const struct {
 	{ "", NULL, NULL, NULL, NULL },
 };
 
+/* What is checked before the boot loader is written. */
+static const struct {
+	const char *cfg, *why; /* NULL: good */
+} checks[] = {
+	{ debian, NULL },
+	{ "linux /boot/vmlinuz-6.1.0-10 root=UUID=abc\n}\n",
+	  "without an initrd" },
+	{ "linux /boot/vmlinuz-6.1.0-10 root=UUID=abc\n"
+	  "initrd /boot/empty-1\n}\n",
+	  "names /boot/empty-1" },
+	/* GRUB starts the first, not the first that is there */
+	{ "linux /boot/vmlinuz-7 root=UUID=abc\ninitrd /boot/initrd.img-7\n}\n"
+	  "linux /boot/vmlinuz-6.1.0-9 root=UUID=abc\n"
+	  "initrd /boot/initrd.img-6.1.0-9\n}\n",
+	  "names /boot/vmlinuz-7" },
+	{ "linux /boot/vmlinuz-6.1.0-9 root=/dev/sda1\n"
+	  "initrd /boot/initrd.img-6.1.0-9\n",
+	  "and not root=UUID=abc" },
+	{ "", "no entry" },
+};
+
 /* Texts of mounts, in the order of struct layout_mount. */
 static char texts[3][5][24] = {
 	{ "/dev/vda2", "/", "ext4", "errors=remount-ro", "root-uuid" },
@@ -126,6 +147,24 @@ check_entries(void)
 	}
 }
 
+static void
+check_checks(void)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(checks); i++) {
+		struct err e = { 0 };
+		int bad;
+
+		put("/boot/grub/grub.cfg", checks[i].cfg);
+		bad = boot_check_cfg(where, "root=UUID=abc", &e);
+		CHECK_SHOW(i,
+			   checks[i].why ? bad && strstr(e.text, checks[i].why)
+					 : !bad,
+			   "%s", e.text);
+	}
+}
+
 /* What we print, we read back: also with a /boot of its own. */
 static void
 check_own_cfg(size_t with)
@@ -169,6 +208,7 @@ main(void)
 	if (!mkdtemp(where))
 		return 1;
 	check_entries();
+	check_checks();
 	check_own_cfg(1);
 	check_own_cfg(3);
 	for (i = 0; i < ARRAY_LEN(fstabs); i++) {
