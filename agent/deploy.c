@@ -259,17 +259,14 @@ run(struct deploy *d, enum action *action, struct value **details,
 	return bad ? -1 : 0;
 }
 
-/* What was mounted is unmounted before the machine goes on: last things reach
- * the disk, and a failure in that is told. */
-static void
-leave_disks(struct deploy *d)
+/* What was mounted is unmounted before the machine goes on. A disk that GRUB
+ * may not be able to read is no installed disk. */
+static int
+leave_disks(struct err *e)
 {
-	struct layout l = { .top = (char *)(uintptr_t)CHROOT };
-	struct err e = { 0 };
+	const struct layout l = { .top = (char *)(uintptr_t)CHROOT };
 
-	if (layout_leave(&l, &e) < 0)
-		journal_line(d->journal, "%s (all was written: sync was done)",
-			     e.text);
+	return layout_leave(&l, e);
 }
 
 static void
@@ -357,9 +354,9 @@ deploy_main(int argc, char **argv)
 	else
 		bad = run(&d, &action, &details, &e);
 	if (bad == 0)
-		leave_disks(&d);
+		bad = leave_disks(&e);
 	report(&d, bad, &action, details, &e);
-	if (bad)
-		leave_disks(&d);
+	if (bad && leave_disks(&e) < 0)
+		journal_line(d.journal, "%s", e.text);
 	finish(action, d.journal);
 }

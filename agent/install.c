@@ -189,5 +189,7 @@ install_tree(struct deploy *d, struct script_result *p, struct err *e)
 	    kexec_load(d->layout.root, d->words.kexec_kernel, d->words.consoles,
 		       e) < 0)
 		return -1;
-	return own_write_log(&o, e);
+	if (own_write_log(&o, e) < 0)
+		return -1;
+	return layout_sync(&d->layout, e);
 }

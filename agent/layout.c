@@ -1,5 +1,8 @@
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 
 #include "lib/file.h"
@@ -283,10 +286,73 @@ layout_mounted_below(const char *top)
 	return n.at;
 }
 
+static int
+sync_mount(const char *dir, struct err *e)
+{
+	AUTO_CLOSE int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0 || syncfs(fd) < 0)
+		return err_sys(e,
+			       "not all that was written to %s is on the "
+			       "disk",
+			       dir);
+	return 0;
+}
+
+/* Where the boot loader was written, beside every file system. */
+static int
+sync_disk(const char *node, struct err *e)
+{
+	AUTO_CLOSE int fd = open(node, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || fsync(fd) < 0)
+		return err_sys(e, "not all that was written to %s is there",
+			       node);
+	return 0;
+}
+
+int
+layout_sync(const struct layout *l, struct err *e)
+{
+	char **names = layout_mounted_below(l->top);
+	int bad = 0;
+	size_t i;
+
+	for (i = 0; names[i] && !bad; i++)
+		bad = sync_mount(names[i], e);
+	names_free(names);
+	return bad ? -1 : sync_disk(l->disk, e);
+}
+
+/* A file system that somebody uses: its journal is emptied all the same. */
+static int
+settle(const char *dir, struct err *e)
+{
+	AUTO_CLOSE int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (mount(NULL, dir, NULL, MS_REMOUNT | MS_RDONLY, NULL) == 0)
+		return 0;
+	if (fd < 0 || ioctl(fd, FIFREEZE, 0) < 0)
+		return err_sys(e,
+			       "cannot unmount %s: a program that the "
+			       "script left uses it",
+			       dir);
+	return ioctl(fd, FITHAW, 0) < 0 ? err_sys(e, "thaw %s", dir) : 0;
+}
+
+static int
+leave(const char *dir, struct err *e)
+{
+	if (umount2(dir, 0) == 0)
+		return 0;
+	return errno == EBUSY ? settle(dir, e) : err_sys(e, "unmount %s", dir);
+}
+
 int
 layout_leave(const struct layout *l, struct err *e)
 {
 	char **names = layout_mounted_below(l->top);
+	struct err later;
 	size_t len = 0;
 	int bad = 0;
 
@@ -294,8 +360,8 @@ layout_leave(const struct layout *l, struct err *e)
 	while (names[len])
 		len++;
 	while (len-- > 0)
-		if (umount2(names[len], 0) < 0 && !bad)
-			bad = err_sys(e, "unmount %s", names[len]);
+		if (leave(names[len], bad ? &later : e) < 0)
+			bad = -1;
 	names_free(names);
 	return bad;
 }

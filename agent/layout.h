@@ -47,7 +47,14 @@ const struct layout_mount *layout_holding(const struct layout *l,
 /* The root for the kernel: "root=UUID=...". Owned. */
 char *layout_root_words(const struct layout *l);
 
-/* Unmount all of it, the last mounted first. ERR_SYS names what is busy. */
+/* Everything written so far is on the disks, or ERR_SYS: sync(2) would not
+ * tell that a write failed. */
+int layout_sync(const struct layout *l, struct err *e);
+
+/* Unmount all of it, the last mounted first. What a program still uses is made
+ * read only or, when it writes, frozen for a moment, so that its own place on
+ * the disk holds all that was written: GRUB replays no journal. ERR_SYS when
+ * not even that can be had. */
 int layout_leave(const struct layout *l, struct err *e);
 
 void layout_clear(struct layout *l);

@@ -1,6 +1,7 @@
 /* The disk of an installed machine is found by what an earlier run wrote on
  * it, and looking leaves every byte as it was, also when its journal waits to
  * be replayed. Needs root and a loop device. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/mount.h>
 
@@ -109,6 +110,89 @@ check_layout(const char *dir, const char *node)
 	layout_clear(&l);
 }
 
+/* The text of a file as GRUB reads it: no journal is replayed. Owned. */
+static char *
+read_raw(const char *image, const char *path)
+{
+	AUTO_FREE char *copy = base_printf("%s/raw", top);
+	AUTO_FREE char *ask = base_printf("cat %s", path);
+	const char *const cat[] = { "debugfs", "-R", ask, copy, NULL };
+	const struct proc_opts quiet = { .split_stderr = true };
+	struct proc p = { 0 };
+	struct err e;
+	char *text;
+
+	ok("cp", image, copy, NULL);
+	if (proc_run(cat, &quiet, &p, &e) < 0)
+		return base_strdup("");
+	text = base_strdup(buf_text(&p.out));
+	proc_clear(&p);
+	return text;
+}
+
+/* A program that the script left keeps the root busy: by reading, or by
+ * writing. */
+static void
+check_busy(const char *image, const char *dir, const char *node)
+{
+	static const int flags[] = { O_RDONLY, O_WRONLY };
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(flags); i++) {
+		AUTO_FREE char *path = base_printf("%s/late%zu", dir, i);
+		AUTO_FREE char *raw = NULL;
+		struct layout l;
+		struct err e = { 0 };
+		int fd;
+
+		CHECK(i, mount(node, dir, "ext4", 0, NULL) == 0);
+		CHECK(i, file_write(path, "late", 4, 0644, &e) == 0);
+		fd = open(path, flags[i] | O_CLOEXEC);
+		CHECK(i, layout_plain(&l, dir, node, &e) == 0);
+		CHECK_SHOW(i, layout_sync(&l, &e) == 0, "%s", e.text);
+		CHECK_SHOW(i, layout_leave(&l, &e) == 0, "%s", e.text);
+		raw = read_raw(image, path + strlen(dir));
+		CHECK_SHOW(i, str_eq(raw, "late"), "%s", raw);
+		close(fd);
+		umount2(dir, 0);
+		layout_clear(&l);
+	}
+}
+
+/* A disk that takes no more bytes says so only to who asks. */
+static void
+check_full(const char *dir)
+{
+	AUTO_FREE char *small = base_printf("%s/small", top);
+	AUTO_FREE char *image = base_printf("%s/disk", small);
+	AUTO_FREE char *big = base_printf("%s/big", dir);
+	AUTO_FREE char *bytes = base_alloc(4 << 20);
+	const char *const attach[] = { "losetup", "-f", "--show", image, NULL };
+	AUTO_FREE char *node = NULL;
+	struct layout l;
+	struct err e = { 0 };
+
+	CHECK(0, dir_make(small, 0700, &e) == 0 &&
+			 mount("tmpfs", small, "tmpfs", 0, "size=3m") == 0);
+	CHECK(0, ok("truncate", "-s", "16M", image) &&
+			 ok("mkfs.ext4", "-q", "-F", image));
+	node = said(attach);
+	CHECK(0, mount(node, dir, "ext4", 0, NULL) == 0);
+	CHECK(0, layout_plain(&l, dir, node, &e) == 0);
+	memset(bytes, 'x', 4 << 20);
+	CHECK_SHOW(0, file_write(big, bytes, 4 << 20, 0644, &e) == 0, "%s",
+		   e.text);
+	sync();
+	CHECK_SHOW(0,
+		   layout_sync(&l, &e) < 0 &&
+			   strstr(e.text, "not all that was written"),
+		   "%s", e.text);
+	layout_clear(&l);
+	umount2(dir, MNT_DETACH);
+	ok("losetup", "-d", node, NULL);
+	umount2(small, MNT_DETACH);
+}
+
 static void
 check_local(const char *image, const char *node)
 {
@@ -172,6 +256,8 @@ main(void)
 		sync();
 		CHECK(0, ok("cp", image, cut, NULL));
 		check_layout(dir, node);
+		check_busy(image, dir, node);
+		check_full(dir);
 		check_local(image, node);
 		ok("losetup", "-d", node, NULL);
 		check_cut(cut);
