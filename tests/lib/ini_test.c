@@ -14,6 +14,9 @@ take(void *ctx, const char *section, const char *key, const char *value,
 	return 0;
 }
 
+#define X40 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+#define X160 X40 X40 X40 X40
+
 static const struct {
 	const char *text, *want, *refused;
 } rows[] = {
@@ -21,6 +24,28 @@ static const struct {
 	{ "[S]\n[T]\nA=\n", "T.A=;", NULL },
 	{ "[S]\nA = 1\nBAD = 2\n", NULL, ":3: no such key: BAD" },
 	{ "[S]\nnonsense\n", NULL, ":2: not \"[SECTION]\"" },
+	{ "", "", NULL },
+	{ "# only\n\n", "", NULL },
+	{ "\xef\xbb\xbf[S]\nA=1\n", "S.A=1;", NULL },
+	{ "[S]\r\nA=1\r\n", "S.A=1;", NULL },
+	{ "[S]\nA=1", "S.A=1;", NULL },
+	{ "A=1\n", ".A=1;", NULL },
+	{ "[S\nA=1\n", NULL, ":1: not \"[SECTION]\"" },
+	{ "[S]\nA = x # y\n", "S.A=x # y;", NULL },
+	{ "[S]\nA = a=b\n", "S.A=a=b;", NULL },
+	{ "[S]\n  A = 1\n", "S.A=1;", NULL },
+	{ "[S]\nA = 1\n  more\n", NULL, ":3: not" },
+	/* the first thing that is wrong is told */
+	{ "[S]\nnonsense\nBAD=1\n", NULL, ":2: not" },
+	{ "[S]\nBAD=1\nBAD=2\n", NULL, ":2: no such key" },
+	/* nothing is cut, and no second half is a line of its own */
+	{ "[S]\nA = " X160 "\n", "S.A=" X160 ";", NULL },
+	{ "[S]\nA = " X160 X40 "\n", NULL, ":2: a line has at most 190" },
+	{ "[S]\nA = " X160 X40 " B=1\n", NULL, ":2: a line has" },
+	{ "[S]\n  # " X160 X40 " B=1\nA=1\n", "S.A=1;", NULL },
+	{ "; " X160 X40 " B=1\n[S]\nBAD=1\n", NULL, ":3: no such key" },
+	{ "[" X40 "]\nA=1\n", X40 ".A=1;", NULL },
+	{ "[" X40 X40 "]\nA=1\n", NULL, ":1: a section's name" },
 };
 
 int
