@@ -1,0 +1,73 @@
+/* Hashes that other programs compute too, and tokens. */
+#include "lib/base.h"
+#include "lib/hash.h"
+#include "tests/test.h"
+
+/* As `printf %s TEXT | b2sum -l 256` prints them. */
+static const struct {
+	const char *text, *want;
+} hashes[] = {
+	{ "",
+	  "0e5751c026e543b2e8ab2eb06099daa1d1e5df47778f7787faab45cdf12fe3a8" },
+	{ "abc",
+	  "bddd813c634239723171ef3fee98579b94964e3bb1cb3e427262c8c068d52319" },
+	{ "log('one')\n",
+	  "27fca6edb49310f9fa338dfaf4fc0a48e3a46112665a5113feac12b7d6caedc4" },
+};
+
+#define GOOD "0123456789abcdef0123456789abcdef"
+static const struct {
+	const char *text;
+	int want;
+} tokens[] = {
+	{ GOOD, 1 },
+	{ "", 0 },
+	{ "0123456789abcdef0123456789abcde", 0 },
+	{ GOOD "0", 0 },
+	{ GOOD "\n", 0 },
+	{ "0123456789ABCDEF0123456789abcdef", 0 },
+	{ "0123456789abcdeg0123456789abcdef", 0 },
+	{ "../456789abcdef0123456789abcdef0", 0 },
+	{ " 123456789abcdef0123456789abcdef", 0 },
+};
+
+static const struct {
+	const char *a, *b;
+	int want;
+} pairs[] = {
+	{ GOOD, GOOD, 1 },
+	{ GOOD, "0123456789abcdef0123456789abcdee", 0 },
+	{ GOOD, "1123456789abcdef0123456789abcdef", 0 },
+	{ GOOD, "", 0 },
+	{ "", "", 0 },
+	{ "", GOOD, 0 },
+	{ GOOD, GOOD "0", 0 },
+	{ GOOD "0", GOOD "0", 0 },
+};
+
+int
+main(void)
+{
+	char hex[HASH_HEX], a[TOKEN_HEX], b[TOKEN_HEX];
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(hashes); i++) {
+		hash_hex(hashes[i].text, strlen(hashes[i].text), hex);
+		CHECK_SHOW(i, str_eq(hex, hashes[i].want), "%s", hex);
+		CHECK(i,
+		      hash_short(hashes[i].text, strlen(hashes[i].text)) >= 0);
+	}
+	CHECK(0, hash_short("a", 1) == hash_short("a", 1));
+	CHECK(1, hash_short("a", 1) != hash_short("b", 1));
+	for (i = 0; i < ARRAY_LEN(tokens); i++)
+		CHECK(i, token_valid(tokens[i].text) == tokens[i].want);
+	for (i = 0; i < ARRAY_LEN(pairs); i++)
+		CHECK(i, token_equal(pairs[i].a, pairs[i].b) == pairs[i].want);
+	for (i = 0; i < 100; i++) {
+		token_make(a);
+		token_make(b);
+		CHECK(i,
+		      token_valid(a) && token_valid(b) && !token_equal(a, b));
+	}
+	return test_end();
+}
