@@ -9,19 +9,20 @@
 struct key {
 	const char *name;
 	size_t at; /* of the char * in struct conf */
+	bool is_path;
 };
 
 static const struct key keys[] = {
-	{ "CONFIGDIR", offsetof(struct conf, configdir) },
-	{ "HWDIR", offsetof(struct conf, hwdir) },
-	{ "LOGDIR", offsetof(struct conf, logdir) },
-	{ "LOCKFILE", offsetof(struct conf, lockfile) },
-	{ "METADATAURL", offsetof(struct conf, metadataurl) },
-	{ "STOREDIR", offsetof(struct conf, storedir) },
-	{ "BOOTDIR", offsetof(struct conf, bootdir) },
-	{ "SOCKET", offsetof(struct conf, socket) },
-	{ "LISTEN", offsetof(struct conf, listen) },
-	{ "FASTCGI", offsetof(struct conf, fastcgi) },
+	{ "CONFIGDIR", offsetof(struct conf, configdir), true },
+	{ "HWDIR", offsetof(struct conf, hwdir), true },
+	{ "LOGDIR", offsetof(struct conf, logdir), true },
+	{ "LOCKFILE", offsetof(struct conf, lockfile), true },
+	{ "METADATAURL", offsetof(struct conf, metadataurl), false },
+	{ "STOREDIR", offsetof(struct conf, storedir), true },
+	{ "BOOTDIR", offsetof(struct conf, bootdir), true },
+	{ "SOCKET", offsetof(struct conf, socket), true },
+	{ "LISTEN", offsetof(struct conf, listen), false },
+	{ "FASTCGI", offsetof(struct conf, fastcgi), true },
 };
 
 static char **
@@ -43,6 +44,42 @@ section_of(struct confs *c, const char *name)
 	return &c->at[c->len++];
 }
 
+/* A relative path would mean another folder for each way to start it. */
+static int
+check_value(const struct key *k, const char *value, struct err *e)
+{
+	const char *p = value;
+
+	while ((unsigned char)*p >= ' ' && *p != 0x7f)
+		p++;
+	if (!*value)
+		return err_set(e, ERR_INPUT, "%s is empty", k->name);
+	if (*p)
+		return err_set(e, ERR_INPUT, "%s has a control character",
+			       k->name);
+	if (k->is_path && *value != '/')
+		return err_set(e, ERR_INPUT, "%s = %.60s: a path begins with /",
+			       k->name, value);
+	return 0;
+}
+
+/* Keys of the first eDeploy that mean nothing here. */
+static int
+check_old(const char *key, struct err *e)
+{
+	if (str_eq(key, "USEPXEMNGR") || str_eq(key, "PXEMNGRURL"))
+		return err_set(
+			e, ERR_INPUT,
+			"%s is not taken over: machines ask /boot.ipxe, which "
+			"boots the disk of an installed one; remove the key",
+			key);
+	if (str_eq(key, "HEALTHDIR"))
+		return err_set(
+			e, ERR_INPUT,
+			"HEALTHDIR: health checks are not served; remove it");
+	return 0;
+}
+
 static int
 take_key(void *ctx, const char *section, const char *key, const char *value,
 	 struct err *e)
@@ -55,16 +92,8 @@ take_key(void *ctx, const char *section, const char *key, const char *value,
 		return err_set(
 			e, ERR_INPUT,
 			"keys stand in a [SECTION] of A-Z a-z 0-9 . _ -");
-	if (str_eq(key, "USEPXEMNGR") || str_eq(key, "PXEMNGRURL"))
-		return err_set(
-			e, ERR_INPUT,
-			"%s is not taken over: machines ask /boot.ipxe, which "
-			"boots the disk of an installed one; remove the key",
-			key);
-	if (str_eq(key, "HEALTHDIR"))
-		return err_set(
-			e, ERR_INPUT,
-			"HEALTHDIR: health checks are not served; remove it");
+	if (check_old(key, e) < 0)
+		return -1;
 	c = section_of(all, section);
 	for (i = 0; i < ARRAY_LEN(keys); i++) {
 		char **slot = slot_of(c, &keys[i]);
@@ -73,8 +102,8 @@ take_key(void *ctx, const char *section, const char *key, const char *value,
 			continue;
 		if (*slot)
 			return err_set(e, ERR_INPUT, "%s is there twice", key);
-		if (!*value)
-			return err_set(e, ERR_INPUT, "%s is empty", key);
+		if (check_value(&keys[i], value, e) < 0)
+			return -1;
 		*slot = base_strdup(value);
 		return 0;
 	}

@@ -1,101 +1,150 @@
 #ifndef TESTS_SITE_FIXTURE_H
 #define TESTS_SITE_FIXTURE_H
 
-/* A site with its store in a folder of its own, and machines that ask it. */
+/* A site in a folder of its own, opened as edeployd opens it, and machines
+ * that ask it. */
 #include <stdio.h>
-#include <time.h>
+#include <sys/stat.h>
 
+#include "lib/clock.h"
 #include "lib/file.h"
-#include "lib/json.h"
-#include "site/site.h"
+#include "lib/hash.h"
+#include "lib/proc.h"
+#include "site/core.h"
 #include "tests/test.h"
 
-struct fixture {
+struct folder {
 	char dir[32];
 	struct confs *confs;
-	struct site *site;
+	struct conf *conf;
 };
 
-static inline void
-fixture_put(const struct fixture *f, const char *name, const char *text)
+static inline char **
+owned(char **slot, char *text)
 {
-	AUTO_FREE char *path = base_printf("%s/site/%s", f->dir, name);
-	struct err e = { 0 };
-
-	CHECK_SHOW(0, file_write(path, text, strlen(text), 0644, &e) == 0, "%s",
-		   e.text);
+	free(*slot);
+	*slot = text;
+	return slot;
 }
 
 static inline void
-fixture_start(struct fixture *f)
+folder_make(struct folder *f)
 {
-	struct err e = { 0 };
-
-	CHECK_SHOW(0, site_open(&f->site, &f->confs->at[0], &e) == 0, "%s",
-		   e.text);
-}
-
-/* A profile `vm` that fits disks of more than 4 GB, without CMDB. */
-static inline void
-fixture_open(struct fixture *f, const char *state)
-{
-	struct conf *c;
-
 	snprintf(f->dir, sizeof(f->dir), "/tmp/edeploy-site-XXXXXX");
-	CHECK(0, mkdtemp(f->dir) != NULL);
-	f->confs = base_alloc(sizeof(*f->confs));
-	f->confs->len = 1;
-	c = f->confs->at = base_alloc(sizeof(*c));
-	c->section = base_strdup("SERVER");
-	c->configdir = base_printf("%s/site", f->dir);
-	c->logdir = base_printf("%s/log", f->dir);
-	c->lockfile = base_printf("%s/lock", f->dir);
-	c->storedir = base_printf("%s/store", f->dir);
-	c->bootdir = base_printf("%s/boot", f->dir);
-	c->socket = base_printf("%s/sock", f->dir);
-	fixture_put(f, "state", state);
-	fixture_put(f, "vm.specs",
-		    "[('disk', '$disk', 'size', 'gt(4)'),\n"
-		    " ('network', '$eth', 'serial', '$mac')]\n");
-	fixture_put(f, "vm.configure", "log('one')\n");
+	if (!mkdtemp(f->dir))
+		abort();
+	f->confs = confs_of_site(f->dir);
+	f->conf = &f->confs->at[0];
+	owned(&f->conf->storedir, base_printf("%s/store", f->dir));
+	owned(&f->conf->logdir, base_printf("%s/log", f->dir));
+	owned(&f->conf->lockfile, base_printf("%s/lock", f->dir));
+}
+
+/* NULL: the file is removed. */
+static inline void
+folder_put(struct folder *f, const char *name, const char *text)
+{
+	AUTO_FREE char *path = base_printf("%s/%s", f->dir, name);
+	struct err e = { 0 };
+
+	if (!text)
+		unlink(path);
+	else if (file_replace(path, text, strlen(text), 0644, &e) < 0)
+		abort();
+}
+
+static inline char *
+folder_get(struct folder *f, const char *name)
+{
+	AUTO_FREE char *path = base_printf("%s/%s", f->dir, name);
+	struct err e = { 0 };
+	char *text = NULL;
+
+	if (file_read(path, 1 << 24, &text, NULL, &e) < 0)
+		return NULL;
+	return text;
 }
 
 static inline void
-fixture_close(struct fixture *f)
+folder_remove(struct folder *f)
 {
-	AUTO_FREE char *clean = base_printf("rm -r %s", f->dir);
+	const char *const rm[] = { "rm", "-r", f->dir, NULL };
+	struct err e = { 0 };
 
-	site_free(f->site);
 	confs_free(f->confs);
-	CHECK(0, system(clean) == 0);
+	if (proc_ok(rm, NULL, &e) < 0)
+		abort();
 }
 
-/* An edit was made: until the server takes files for quiet. */
+/* Long enough for an edit to count. */
 static inline void
-fixture_quiet(void)
+let_quiet(void)
 {
-	const struct timespec quiet = { .tv_sec = 1,
-					.tv_nsec = 200 * 1000 * 1000 };
-
-	nanosleep(&quiet, NULL);
+	usleep(650 * 1000);
 }
 
-/* Run number `run` of machine `n` uploads; clear the reply in any case. */
-static inline int
-fixture_ask(const struct fixture *f, unsigned run, unsigned n,
-	    struct site_reply *r, struct err *e)
-{
-	AUTO_FREE char *id = base_printf("%032x", run);
-	AUTO_FREE char *serial = base_printf("SN%u", n);
-	struct site_upload u = { .run = id, .peer = "10.0.0.9" };
-	AUTO(facts) facts = facts_new();
+/* ---- machines ---- */
 
-	facts_add(facts, "disk", "vda", "size", "8");
-	facts_add(facts, "system", "product", "serial", serial);
-	facts_addf(facts, "network", "eth0", "serial", "52:54:00:00:%02x:%02x",
-		   n >> 8, n & 255);
-	u.facts = facts;
-	return site_upload(f->site, &u, r, e);
+/* Machine `n`: a disk, a serial and a MAC of its own. */
+static inline struct facts *
+machine_facts(unsigned n, unsigned disk_gb)
+{
+	struct facts *f = facts_new();
+
+	facts_addf(f, "disk", "vda", "size", "%u", disk_gb);
+	facts_addf(f, "system", "product", "serial", "SER%u", n);
+	facts_addf(f, "network", "eth0", "serial", "52:54:00:00:%02x:%02x",
+		   n / 256, n % 256);
+	return f;
+}
+
+/* The id of run `k`. */
+static inline void
+run_id(char id[TOKEN_HEX], unsigned k)
+{
+	snprintf(id, TOKEN_HEX, "%032x", k);
+}
+
+/* Machine `n` asks in its run `k` (0: an old agent, which has no run). */
+static inline int
+ask_as(struct site *s, unsigned n, unsigned k, struct site_reply *r,
+       struct err *e)
+{
+	AUTO(facts) f = machine_facts(n, 8);
+	struct site_upload u = { .facts = f, .peer = "192.0.2.1" };
+	char id[TOKEN_HEX];
+
+	run_id(id, k);
+	if (k)
+		u.run = id;
+	return site_upload(s, &u, r, e);
+}
+
+/* A member of what `show` says of it; owned, NULL when it has none. */
+static inline char *
+shown(struct site *s, unsigned n, const char *member)
+{
+	AUTO_FREE char *name = base_printf("SER%u", n);
+	struct value *v = NULL;
+	struct err e = { 0 };
+	char *text = NULL;
+
+	if (site_machine(s, name, &v, &e) < 0)
+		return NULL;
+	if (value_get_str(v, member))
+		text = base_strdup(value_get_str(v, member));
+	value_free(v);
+	return text;
+}
+
+static inline bool
+shows(struct site *s, unsigned n, const char *member, const char *want)
+{
+	AUTO_FREE char *text = shown(s, n, member);
+
+	if (!str_eq(text, want))
+		printf("# %s is %s\n", member, text ? text : "(none)");
+	return str_eq(text, want);
 }
 
 #endif

@@ -6,41 +6,70 @@
 #include "site/core.h"
 #include "tests/site/fixture.h"
 
+static struct folder folder;
+static struct site *site;
+
+static void
+open_site(void)
+{
+	struct err e = { 0 };
+
+	CHECK_SHOW(0, site_open(&site, folder.conf, &e) == 0, "%s", e.text);
+}
+
+/* A profile `vm` that fits disks of more than 4 GB, without CMDB. */
+static void
+open_folder(const char *state)
+{
+	folder_make(&folder);
+	folder_put(&folder, "state", state);
+	folder_put(&folder, "vm.specs",
+		   "[('disk', '$disk', 'size', 'gt(4)'),\n"
+		   " ('network', '$eth', 'serial', '$mac')]\n");
+	folder_put(&folder, "vm.configure", "log('one')\n");
+}
+
+static void
+close_site(void)
+{
+	site_free(STEAL(site));
+	folder_remove(&folder);
+}
+
 static void
 test_feed(void)
 {
 	static const struct {
 		int wait_ms, least_ms, most_ms;
 	} rows[] = { { 0, 0, 300 }, { 400, 380, 3000 }, { 1100, 1080, 4000 } };
-	struct fixture f = { 0 };
 
-	fixture_open(&f, "[('vm', '*')]\n");
-	fixture_start(&f);
+	open_folder("[('vm', '*')]\n");
+	open_site();
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		__attribute__((cleanup(value_freep))) struct value *v = NULL;
 		int64_t start = clock_boot_ms(), took;
 		struct err e = { 0 };
 
-		CHECK(i, site_feed(f.site, 1000, rows[i].wait_ms, &v, &e) == 0);
+		CHECK(i, site_feed(site, 1000, rows[i].wait_ms, &v, &e) == 0);
 		took = clock_boot_ms() - start;
 		CHECK_SHOW(i, took >= rows[i].least_ms, "%lld ms",
 			   (long long)took);
 		CHECK_SHOW(i, took <= rows[i].most_ms, "%lld ms",
 			   (long long)took);
 	}
-	fixture_close(&f);
+	close_site();
 }
 
 static int
-tell(const struct fixture *f, unsigned run, const char *token, const char *json,
-     int64_t *next, struct err *e)
+tell(unsigned run, const char *token, const char *json, int64_t *next,
+     struct err *e)
 {
 	AUTO_FREE char *id = base_printf("%032x", run);
 	__attribute__((cleanup(value_freep))) struct value *events = NULL;
 
 	if (json_parse(&events, json, strlen(json), e) < 0)
 		return -1;
-	return site_events(f->site, id, token, events, next, e);
+	return site_events(site, id, token, events, next, e);
 }
 
 /* What run 1 is told when it asks again after it ended: its entry may be
@@ -57,29 +86,27 @@ test_ended(void)
 			base_printf("[{\"n\": 1, \"kind\": \"%s\"}]", ends[i]);
 		AUTO_CLEAR(site_reply) first = { 0 }, again = { 0 };
 		AUTO_CLEAR(site_reply) late = { 0 };
-		struct fixture f = { 0 };
 		int64_t next;
 
-		fixture_open(&f, "[('vm', '*')]\n");
-		fixture_start(&f);
-		CHECK(i, fixture_ask(&f, 1, 1, &first, &e) == 0 &&
+		open_folder("[('vm', '*')]\n");
+		open_site();
+		CHECK(i, ask_as(site, 1, 1, &first, &e) == 0 &&
 				 first.outcome == SITE_ASSIGNED);
-		CHECK(i, fixture_ask(&f, 1, 1, &again, &e) == 0 &&
+		CHECK(i, ask_as(site, 1, 1, &again, &e) == 0 &&
 				 str_eq(first.script.at, again.script.at));
 		if (i < 2)
-			CHECK(i,
-			      tell(&f, 1, first.token, last, &next, &e) == 0);
+			CHECK(i, tell(1, first.token, last, &next, &e) == 0);
 		else if (i == 2)
-			CHECK(i, fixture_ask(&f, 2, 1, &late, &e) == 0);
+			CHECK(i, ask_as(site, 1, 2, &late, &e) == 0);
 		else
-			CHECK(i, site_release(f.site, "SN1", &e) == 0);
+			CHECK(i, site_release(site, "SER1", &e) == 0);
 		site_reply_clear(&late);
 		e = (struct err){ 0 };
 		CHECK_SHOW(i,
-			   fixture_ask(&f, 1, 1, &late, &e) < 0 &&
+			   ask_as(site, 1, 1, &late, &e) < 0 &&
 				   e.kind == ERR_REFUSED,
 			   "%s: %s", ends[i], buf_text(&late.script));
-		fixture_close(&f);
+		close_site();
 	}
 }
 
@@ -97,29 +124,28 @@ test_unit_kept(void)
 		{ 3, 2, false, SITE_WAITS },    { 4, 1, false, SITE_ASSIGNED },
 		{ 5, 2, false, SITE_WAITS },
 	};
-	struct fixture f = { 0 };
 	bool broken = false;
 
-	fixture_open(&f, "[('vm', 1)]\n");
-	fixture_start(&f);
+	open_folder("[('vm', 1)]\n");
+	open_site();
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		AUTO_CLEAR(site_reply) r = { 0 };
 		struct err e = { 0 };
 
 		if (rows[i].broken != broken) {
 			broken = rows[i].broken;
-			fixture_put(&f, "state",
-				    broken ? "[('hp', 1)]\n" : "[('vm', 1)]\n");
-			fixture_quiet();
+			folder_put(&folder, "state",
+				   broken ? "[('hp', 1)]\n" : "[('vm', 1)]\n");
+			let_quiet();
 		}
 		CHECK_SHOW(i,
-			   fixture_ask(&f, rows[i].run, rows[i].machine, &r,
-				       &e) == 0 &&
+			   ask_as(site, rows[i].machine, rows[i].run, &r, &e) ==
+					   0 &&
 				   r.outcome == rows[i].want,
 			   "%d: %s%s", r.outcome, e.text,
 			   r.reason ? r.reason : "");
 	}
-	fixture_close(&f);
+	close_site();
 }
 
 /* A CMDB that vanished while the server was down is no profile without one. */
@@ -127,23 +153,22 @@ static void
 test_vanished(void)
 {
 	AUTO_CLEAR(site_reply) r = { 0 };
-	struct fixture f = { 0 };
 	AUTO_FREE char *path = NULL;
 	struct err e = { 0 };
 
-	fixture_open(&f, "[('vm', '*')]\n");
-	fixture_put(&f, "vm.cmdb", "[{'ip': '1'}, {'ip': '2'}]\n");
-	path = base_printf("%s/site/vm.cmdb", f.dir);
-	fixture_start(&f);
-	site_free(STEAL(f.site));
+	open_folder("[('vm', '*')]\n");
+	folder_put(&folder, "vm.cmdb", "[{'ip': '1'}, {'ip': '2'}]\n");
+	path = base_printf("%s/vm.cmdb", folder.dir);
+	open_site();
+	site_free(STEAL(site));
 	CHECK(0, unlink(path) == 0);
-	fixture_start(&f);
+	open_site();
 	CHECK_SHOW(0,
-		   fixture_ask(&f, 1, 1, &r, &e) == 0 &&
+		   ask_as(site, 1, 1, &r, &e) == 0 &&
 			   r.outcome == SITE_ASSIGNED &&
 			   strstr(buf_text(&r.script), "[\"ip\"] = \"1\""),
 		   "%d %s", r.outcome, r.reason ? r.reason : e.text);
-	fixture_close(&f);
+	close_site();
 }
 
 /* A disk that takes no more: files of ours may not grow. */
@@ -165,44 +190,43 @@ test_full(void)
 	const struct timespec moment = { .tv_nsec = 100 * 1000 * 1000 };
 	AUTO_CLEAR(site_reply) r = { 0 }, again = { 0 };
 	AUTO_CLEAR(site_reply) other = { 0 }, late = { 0 };
-	struct fixture f = { 0 };
 	struct err e = { 0 };
 	int64_t next;
 
-	fixture_open(&f, "[('vm', 1)]\n");
-	fixture_put(&f, "vm.cmdb", "[{'ip': '1'}]\n");
-	fixture_start(&f);
+	open_folder("[('vm', 1)]\n");
+	folder_put(&folder, "vm.cmdb", "[{'ip': '1'}]\n");
+	open_site();
 	fill_disk(true);
 	CHECK_SHOW(0,
-		   fixture_ask(&f, 1, 1, &r, &e) < 0 && e.kind == ERR_SYS &&
+		   ask_as(site, 1, 1, &r, &e) < 0 && e.kind == ERR_SYS &&
 			   strstr(e.text, "edeploy.db"),
 		   "%s", e.text);
 	fill_disk(false);
-	CHECK(1, fixture_ask(&f, 2, 2, &again, &e) == 0 &&
+	CHECK(1, ask_as(site, 2, 2, &again, &e) == 0 &&
 			 again.outcome == SITE_ASSIGNED);
 	fill_disk(true);
-	CHECK(2, tell(&f, 2, again.token, "[{\"n\": 1, \"kind\": \"done\"}]",
-		      &next, &e) < 0 &&
+	CHECK(2, tell(2, again.token, "[{\"n\": 1, \"kind\": \"done\"}]", &next,
+		      &e) < 0 &&
 			 e.kind == ERR_SYS);
 	fill_disk(false);
-	CHECK(3, tell(&f, 2, again.token, "[{\"n\": 1, \"kind\": \"done\"}]",
-		      &next, &e) == 0 &&
+	CHECK(3, tell(2, again.token, "[{\"n\": 1, \"kind\": \"done\"}]", &next,
+		      &e) == 0 &&
 			 next == 2);
-	CHECK(4, fixture_ask(&f, 3, 1, &other, &e) == 0 &&
+	CHECK(4, ask_as(site, 1, 3, &other, &e) == 0 &&
 			 other.outcome == SITE_WAITS);
 	fill_disk(true);
-	fixture_put(&f, "state", "[('vm', 2)]\n");
-	fixture_put(&f, "vm.cmdb", "[{'ip': '1'}, {'ip': '2'}]\n");
-	fixture_quiet();
-	CHECK(5, fixture_ask(&f, 3, 1, &late, &e) < 0);
+	folder_put(&folder, "state", "[('vm', 2)]\n");
+	folder_put(&folder, "vm.cmdb", "[{'ip': '1'}, {'ip': '2'}]\n");
+	let_quiet();
+	CHECK(5, ask_as(site, 1, 3, &late, &e) < 0);
 	fill_disk(false);
 	for (unsigned i = 0; i < 100 && late.script.len == 0; i++) {
 		site_reply_clear(&late);
-		CHECK(6, fixture_ask(&f, 3, 1, &late, &e) == 0);
+		CHECK(6, ask_as(site, 1, 3, &late, &e) == 0);
 		nanosleep(&moment, NULL);
 	}
 	CHECK(6, late.script.len > 0);
-	fixture_close(&f);
+	close_site();
 }
 
 struct looker {
@@ -240,26 +264,25 @@ test_crowd(void)
 	const struct timespec second = { .tv_sec = 1,
 					 .tv_nsec = 500 * 1000 * 1000 };
 	const struct timespec apart = { .tv_nsec = 800 * 1000 };
-	struct fixture f = { 0 };
 	struct looker crowd[40] = { 0 };
 
-	fixture_open(&f, "[('vm', '*')]\n");
-	fixture_put(&f, "vm.cmdb", "[{'ip': '1'}, {'ip': '2'}]\n");
-	fixture_start(&f);
+	open_folder("[('vm', '*')]\n");
+	folder_put(&folder, "vm.cmdb", "[{'ip': '1'}, {'ip': '2'}]\n");
+	open_site();
 	for (size_t i = 0; i < ARRAY_LEN(crowd); i++) {
-		crowd[i].site = f.site;
+		crowd[i].site = site;
 		CHECK(i, pthread_create(&crowd[i].thread, NULL, keep_looking,
 					&crowd[i]) == 0);
 		nanosleep(&apart, NULL);
 	}
 	for (unsigned n = 1; n <= 2; n++) {
-		AUTO_FREE char *path = base_printf("%s/site/vm.cmdb", f.dir);
+		AUTO_FREE char *path = base_printf("%s/vm.cmdb", folder.dir);
 		AUTO_FREE char *mark = base_printf("# %u@1", n);
 		AUTO_FREE char *text = NULL;
 		AUTO_CLEAR(site_reply) r = { 0 };
 		struct err e = { 0 };
 
-		CHECK(n, fixture_ask(&f, n, n, &r, &e) == 0);
+		CHECK(n, ask_as(site, n, n, &r, &e) == 0);
 		nanosleep(&second, NULL);
 		CHECK_SHOW(n,
 			   file_read(path, 4096, &text, NULL, &e) == 0 &&
@@ -271,7 +294,7 @@ test_crowd(void)
 		CHECK_SHOW(i, crowd[i].longest_ms < 1000, "%lld ms",
 			   (long long)crowd[i].longest_ms);
 	}
-	fixture_close(&f);
+	close_site();
 }
 
 int
