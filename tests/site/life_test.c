@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 
 #include "lib/clock.h"
+#include "lib/json.h"
 #include "site/core.h"
 #include "tests/site/fixture.h"
 
