@@ -159,7 +159,8 @@ def check_conf(folder):
     write(folder, "state", "[]\n")
     for key in sorted(keys | {"NOSUCHKEY", "USEPXEMNGR", "PXEMNGRURL",
                               "HEALTHDIR"}):
-        value = folder if key == "CONFIGDIR" else "127.0.0.1:80"
+        value = {"LISTEN": "127.0.0.1:80", "METADATAURL": "http://h/",
+                 "CONFIGDIR": folder}.get(key, "/nonexistent")
         site = "" if key == "CONFIGDIR" else f"CONFIGDIR = {folder}\n"
         conf = write(folder, "conf", f"[SERVER]\n{site}{key} = {value}\n")
         p = run(CTL, "check", "-c", conf)
