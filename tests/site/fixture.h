@@ -76,11 +76,11 @@ folder_remove(struct folder *f)
 		abort();
 }
 
-/* Long enough for an edit to count. */
+/* Long enough for an edit to count, also on a busy machine. */
 static inline void
 let_quiet(void)
 {
-	usleep(650 * 1000);
+	usleep(1200 * 1000);
 }
 
 /* ---- machines ---- */
