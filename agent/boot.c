@@ -219,6 +219,17 @@ install_bound(const struct boot_opts *o, struct err *e)
 }
 
 int
+boot_check_firmware(struct err *e)
+{
+	if (!file_exists("/sys/firmware/efi"))
+		return 0;
+	return err_set(e, ERR_REFUSED,
+		       "this machine was started by UEFI, and installing "
+		       "makes disks that BIOS boots: set its firmware to "
+		       "legacy boot (CSM). Nothing was written");
+}
+
+int
 boot_install(const struct boot_opts *o, struct err *e)
 {
 	int bad = bind(o->layout->root, e) < 0 || install_bound(o, e) < 0;

@@ -47,6 +47,11 @@ struct boot_opts {
 	void *ctx;
 };
 
+/* ERR_REFUSED when this machine was started by UEFI: boot_install() makes disks
+ * that BIOS boots, and such a machine would stand before one that it does not
+ * see. Ask before anything is written. */
+int boot_check_firmware(struct err *e);
+
 /* Make the disk boot the tree (BIOS): grub.cfg first, checked, then the boot
  * loader, last of all, so that a failure leaves nothing that boots by half. */
 int boot_install(const struct boot_opts *o, struct err *e);
