@@ -108,6 +108,26 @@ fs_command(const struct fs_want *w, struct fs_command *out, struct err *e)
 	return 0;
 }
 
+int
+fs_program_here(const struct fs_command *command, struct err *e)
+{
+	const char *path = getenv("PATH");
+	AUTO_FREE char *dirs = base_strdup(path ? path : "");
+	char *at = dirs, *dir;
+
+	while ((dir = strsep(&at, ":"))) {
+		AUTO_FREE char *file =
+			base_printf("%s/%s", dir, command->argv[0]);
+
+		if (*dir && access(file, X_OK) == 0)
+			return 0;
+	}
+	return err_set(e, ERR_INPUT,
+		       "%s is not in this initrd: choose another file system, "
+		       "or add its package to initrd/build",
+		       command->argv[0]);
+}
+
 /* ---- swap ---- */
 
 /* Linux's union swap_header: 1024 bytes for a boot block, then these. */

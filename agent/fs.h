@@ -30,6 +30,10 @@ struct fs_command {
 int fs_command(const struct fs_want *want, struct fs_command *out,
 	       struct err *e);
 
+/* ERR_INPUT when the program of `command` is not here, as in an initrd that was
+ * built without it: to be asked before what is on the node is erased. */
+int fs_program_here(const struct fs_command *command, struct err *e);
+
 /* Write a swap area (version 1, native page size), which needs no program. */
 int fs_make_swap(const char *node, const char *label, const char *uuid,
 		 struct err *e);

@@ -233,7 +233,8 @@ format(struct script *s, const struct fs_want *w, bool any, struct err *e)
 	bool swap = str_eq(w->fstype, "swap");
 	size_t i;
 
-	if (!swap && fs_command(w, &s->mkfs, e) < 0)
+	if (!swap && (fs_command(w, &s->mkfs, e) < 0 ||
+		      fs_program_here(&s->mkfs, e) < 0))
 		return -1;
 	if (may_write(s, w->node, any, e) < 0)
 		return -1;

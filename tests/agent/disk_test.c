@@ -360,6 +360,28 @@ test_boot_disk(void)
 	}
 }
 
+/* An initrd without the program: said before what is there is erased. */
+static void
+test_no_program(void)
+{
+	AUTO_FREE char *path = base_strdup(getenv("PATH"));
+	char before[HASH_HEX], after[HASH_HEX];
+	struct script_result r;
+	struct err e = { 0 };
+
+	CHECK(0, blank(&e) == 0 && shell("mkfs.ext4 -q -F $d", &e) == 0);
+	hash_disk(before);
+	setenv("PATH", ":/nowhere", 1);
+	CHECK(0, run_as("m1 test", "disk.format(d, 'ext4', {wipe='any'})", &r,
+			&e) < 0);
+	setenv("PATH", path, 1);
+	CHECK_SHOW(0, strstr(e.text, "mkfs.ext4 is not in this initrd"), "%s",
+		   e.text);
+	script_result_clear(&r);
+	hash_disk(after);
+	CHECK(0, strcmp(before, after) == 0);
+}
+
 /* ---- other good layouts ---- */
 
 static const struct {
@@ -541,6 +563,7 @@ main(void)
 		test_whole_way();
 		test_refused();
 		test_boot_disk();
+		test_no_program();
 		test_layouts();
 		test_places();
 		test_unmounts();
