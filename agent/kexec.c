@@ -14,6 +14,7 @@
 #include "agent/kexec.h"
 
 #define LOCAL_DIR "/run/edeploy/local"
+#define LOCAL_BOOT LOCAL_DIR "/boot"
 #define CONF_MAX 65536
 
 int
@@ -96,11 +97,11 @@ is_ours(const char *machine)
 }
 
 static bool
-mount_quietly(const char *node)
+mount_quietly(const char *node, const char *dir)
 {
 	const char *fstype, *options = quiet_options(node, &fstype);
 
-	return options && mount(node, LOCAL_DIR, fstype,
+	return options && mount(node, dir, fstype,
 				MS_RDONLY | MS_NOEXEC | MS_NOSUID | MS_NODEV,
 				options) == 0;
 }
@@ -110,7 +111,7 @@ holds_machine(const char *node, const char *machine)
 {
 	bool found;
 
-	if (!mount_quietly(node))
+	if (!mount_quietly(node, LOCAL_DIR))
 		return false;
 	found = is_ours(machine);
 	umount2(LOCAL_DIR, 0);
@@ -146,6 +147,49 @@ find_root(const char *machine, struct err *e)
 	return NULL;
 }
 
+/* What the found root's fstab calls /boot: "UUID=... /boot ...". Owned, NULL
+ * when kernels are in the root itself. */
+static char *
+boot_uuid(void)
+{
+	AUTO_FREE char *fstab = NULL;
+	struct err ignored;
+	char *at, *line;
+
+	if (file_read(LOCAL_DIR "/etc/fstab", CONF_MAX, &fstab, NULL,
+		      &ignored) < 0)
+		return NULL;
+	for (at = fstab; (line = strsep(&at, "\n"));) {
+		char uuid[40], where[8];
+
+		if (sscanf(line, " UUID=%39s %7s", uuid, where) == 2 &&
+		    str_eq(where, "/boot"))
+			return base_strdup(uuid);
+	}
+	return NULL;
+}
+
+static int
+mount_boot(struct err *e)
+{
+	AUTO_FREE char *wanted = boot_uuid();
+	char **names = dir_names("/sys/class/block");
+	bool done = !wanted;
+	size_t i;
+
+	for (i = 0; names && names[i] && !done; i++) {
+		AUTO_FREE char *node = base_printf("/dev/%s", names[i]);
+		AUTO_FREE char *uuid = layout_uuid_of(node);
+
+		done = str_eq(uuid, wanted) && mount_quietly(node, LOCAL_BOOT);
+	}
+	names_free(names);
+	return done ? 0
+		    : err_set(e, ERR_INPUT,
+			      "no disk holds the /boot of its fstab (UUID %s)",
+			      wanted);
+}
+
 int
 kexec_load_local(const char *machine, const char *part, const char *consoles,
 		 struct err *e)
@@ -158,9 +202,10 @@ kexec_load_local(const char *machine, const char *part, const char *consoles,
 	node = find_root(machine, e);
 	if (!node)
 		return -1;
-	if (!mount_quietly(node))
+	if (!mount_quietly(node, LOCAL_DIR))
 		return err_sys(e, "mount %s", node);
-	bad = kexec_load(LOCAL_DIR, part, consoles, e);
+	bad = mount_boot(e) < 0 || kexec_load(LOCAL_DIR, part, consoles, e) < 0;
+	umount2(LOCAL_BOOT, 0);
 	umount2(LOCAL_DIR, 0);
-	return bad;
+	return bad ? -1 : 0;
 }

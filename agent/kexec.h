@@ -14,7 +14,8 @@ int kexec_start(struct err *e);
 
 /* Find the disk that a run of this machine installed: mount each ext and xfs
  * file system read only without replaying its journal, look for
- * /var/lib/edeploy/conf with MACHINE=`machine`, and load what it boots.
+ * /var/lib/edeploy/conf with MACHINE=`machine`, and load what it boots, from
+ * the /boot that its fstab names by UUID if that is a file system of its own.
  * Nothing is written, and nothing stays mounted. ERR_INPUT when there is none
  * or more than one. */
 int kexec_load_local(const char *machine, const char *part,
