@@ -142,6 +142,18 @@ give_static(const struct nic *c, const char *cidr, struct err *e)
 	return proc_ok(add, NULL, e);
 }
 
+/* What an earlier client left would look like this one's answer, and go away
+ * when this one starts. */
+static void
+forget_addresses(const struct nic *c)
+{
+	const char *const flush[] = { "ip",  "-4",     "addr", "flush",
+				      "dev", c->works, NULL };
+	struct err ignored;
+
+	proc_ok(flush, NULL, &ignored);
+}
+
 static void
 configure(struct net *n, struct nic *c)
 {
@@ -159,8 +171,10 @@ configure(struct net *n, struct nic *c)
 		bad = make_vlan(c, r->vlan, &e);
 	if (!bad && r->how == NET_STATIC)
 		bad = give_static(c, r->cidr, &e);
-	if (!bad && r->how == NET_DHCP)
+	if (!bad && r->how == NET_DHCP) {
+		forget_addresses(c);
 		c->dhcp = start_dhcp(c->works);
+	}
 	if (bad)
 		say(n, "%s: %s", c->name, e.text);
 	else if (r->how == NET_DHCP)
