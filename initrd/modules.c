@@ -111,8 +111,10 @@ walk(int dir, int depth, struct names *seen, struct batch *b)
 void
 modules_load(const char *sys)
 {
-	/* what no device asks for by name, but disks and DHCP need */
-	static const char *const always[] = { "ext4", "af_packet", "sd_mod" };
+	/* what no device asks for by name, but disks, DHCP, mdadm and LVM
+	 * need */
+	static const char *const always[] = { "ext4", "af_packet", "sd_mod",
+					      "md_mod", "dm_mod" };
 	struct names seen = { 0 };
 	struct batch b = { 0 };
 	int round, quiet = 0;

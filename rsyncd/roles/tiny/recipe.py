@@ -25,7 +25,7 @@ MODULES = [
     r"mptspi|megaraid)",
     r"kernel/drivers/block/virtio_blk", r"kernel/drivers/net/virtio_net",
     r"kernel/drivers/net/ethernet/intel/(e1000|e1000e)/",
-    r"kernel/fs/ext4", r"kernel/net/packet/", r"kernel/crypto/crc32c",
+    r"kernel/fs/(ext4|xfs)/", r"kernel/net/packet/", r"kernel/crypto/crc32c",
 ]
 KERNEL = "linux-image-cloud-amd64"
 
