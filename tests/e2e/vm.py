@@ -180,12 +180,14 @@ class Disk:
 
 class Vm(Process):
     """net: the guest's network; pxe: what its firmware fetches, a URL or a
-    file below tftp; None boots the disk; extra: more words for QEMU."""
+    file below tftp; None boots the disk; forward: a port of ours that leads
+    to the guest's ssh; nic: more properties of its network card; extra: more
+    words for QEMU."""
 
     def __init__(self, work, name, disk, pxe=None, tftp=None, memory=1024,
                  uuid="4c4c4544-0031-4a10-8052-b7c04f4c5831", serial="VM1",
                  mac="52:54:00:12:34:56", net="192.168.122.0/24",
-                 extra=()):
+                 forward=None, nic="", extra=()):
         self.log_path = f"{work}/{name}.console"
         self.socket_path = f"{work}/{name}.serial"
         self.words_path = f"{work}/{name}.qemu"
@@ -196,6 +198,8 @@ class Vm(Process):
             netdev += f",bootfile={pxe}"
         if tftp:
             netdev += f",tftp={tftp}"
+        if forward:
+            netdev += f",hostfwd=tcp:127.0.0.1:{forward}-:22"
         super().__init__(
             ["qemu-system-x86_64", "-machine", "q35", "-accel", "tcg",
              "-m", str(memory), "-display", "none", "-vga", "none",
@@ -204,7 +208,7 @@ class Vm(Process):
              "-chardev", f"socket,id=c0,path={self.socket_path},server=on,"
              f"wait=off,logfile={self.log_path}",
              "-serial", "chardev:c0", "-netdev", netdev,
-             "-device", f"virtio-net-pci,netdev=n0,mac={mac}",
+             "-device", f"virtio-net-pci,netdev=n0,mac={mac}{nic}",
              "-drive", f"file={disk.path},if=virtio,format=raw,cache=unsafe",
              "-boot", "once=n" if pxe else "c", *extra],
             stderr=open(self.words_path, "wb"))
@@ -245,7 +249,10 @@ class Vm(Process):
                 return None
 
     def send(self, text):
-        self.serial.sendall(text.encode())
+        try:
+            self.serial.sendall(text.encode())
+        except OSError:
+            pass  # it is off: what is expected next will say so
 
     def run(self, command, seconds=60):
         """Output of a shell command on the console where a shell waits."""
@@ -288,9 +295,10 @@ def programs_of(build):
     return os.path.join(TOP, "build")
 
 
-def boot_files(programs):
-    """vmlinuz and initrd.pxe from the programs; built when they are older."""
-    out = f"{programs}/boot"
+def boot_files(programs, name="boot", more=()):
+    """vmlinuz and initrd.pxe from the programs, in a folder of that name with
+    these words for initrd/build; built when they are older."""
+    out = f"{programs}/{name}"
     parts = [f"{programs}/edeploy-agent", f"{programs}/init",
              f"{programs}/edeploy", f"{TOP}/initrd/build"]
     made = f"{out}/initrd.pxe"
@@ -298,7 +306,7 @@ def boot_files(programs):
             os.path.getmtime(p) > os.path.getmtime(made) for p in parts):
         subprocess.run([sys.executable, f"{TOP}/initrd/build", "--agent",
                         parts[0], "--init", parts[1], "--host", parts[2],
-                        out], check=True, stdout=subprocess.DEVNULL)
+                        *more, out], check=True, stdout=subprocess.DEVNULL)
     return out
 
 
@@ -325,6 +333,19 @@ def words(rsyncd):
     """The kernel words that BOOTDIR/cmdline adds."""
     return (f"RSERV={HOST} RSERV_PORT={rsyncd.port} ONSUCCESS=reboot "
             "ONFAILURE=halt console=ttyS0,115200 panic=10")
+
+
+def ipxe_menu(folder, name, boot, words):
+    """A TFTP folder with an iPXE script of that name that boots the initrd
+    with these words."""
+    os.makedirs(folder, exist_ok=True)
+    for file in ("vmlinuz", "initrd.pxe"):
+        if not os.path.exists(f"{folder}/{file}"):
+            os.symlink(f"{boot}/{file}", f"{folder}/{file}")
+    with open(f"{folder}/{name}", "w") as f:
+        f.write("#!ipxe\nkernel vmlinuz initrd=initrd.pxe console=ttyS0 quiet "
+                f"{words}\ninitrd initrd.pxe\nboot\n")
+    return folder
 
 
 def example_site(folder, state="[('vm', 2)]", script=lambda text: text):
