@@ -2,18 +2,14 @@
  * number, so that the matcher compares numbers. The words come from machines
  * that nobody vouches for, hence a balanced tree (tsearch): no input makes it
  * slow, as chosen collisions would a hash table. */
-#include <inttypes.h>
 #include <search.h>
 #include <stdarg.h>
 #include <stdio.h>
 
 #include "specs/facts_id.h"
-#include "lib/json.h"
-#include "lib/num.h"
-#include "lib/value.h"
 
 struct word {
-	const char *text; /* the bytes behind this struct, or a loan to find */
+	const char *text; /* behind this struct, in facts.text, or a loan */
 	uint32_t id;
 };
 
@@ -27,6 +23,7 @@ struct facts {
 	size_t len, cap;
 	void *words; /* tree of struct word */
 	uint32_t words_len;
+	char *text; /* that words stand in, or NULL */
 };
 
 struct facts *
@@ -42,6 +39,7 @@ facts_free(struct facts *f)
 		return;
 	tdestroy(f->words, free);
 	free(f->at);
+	free(f->text);
 	free(f);
 }
 
@@ -89,50 +87,75 @@ facts_id_of(const struct facts *f, const char *text, uint32_t *id)
 	return true;
 }
 
+/* As it stands for ever, or with a copy of the text behind it. */
 static struct word *
-new_word(const char *text, size_t len, uint32_t id)
+new_word(const struct word *key, bool copy)
 {
-	struct word *w = base_alloc(sizeof(*w) + len + 1);
-	char *bytes = (char *)(w + 1);
+	size_t len = copy ? strlen(key->text) + 1 : 0;
+	struct word *w = base_alloc(sizeof(*w) + len);
 
-	memcpy(bytes, text, len);
-	w->text = bytes;
-	w->id = id;
+	*w = *key;
+	if (copy)
+		w->text = memcpy(w + 1, key->text, len);
 	return w;
 }
 
 static const struct word *
-keep_word(struct facts *f, const char *text)
+keep_word(struct facts *f, const char *text, bool copy)
 {
-	struct word *w =
-		new_word(text, strnlen(text, FACT_WORD_MAX), f->words_len);
-	struct word **kept = tsearch(w, &f->words, order_of_words);
+	struct word key = { .text = text, .id = f->words_len };
+	struct word **kept = tsearch(&key, &f->words, order_of_words);
 
 	if (!kept)
 		abort(); /* out of memory, as lib/base does */
-	if (*kept == w)
+	if (*kept == &key) {
+		*kept = new_word(&key, copy);
 		f->words_len++;
-	else
-		free(w);
+	}
 	return *kept;
 }
 
-static void
-add_words(struct facts *f, const char *const word[FACT_WORDS])
+static struct row *
+new_row(struct facts *f)
 {
-	struct row *row;
-
 	if (f->len == f->cap) {
 		f->cap = f->cap ? f->cap * 2 : 64;
 		f->at = base_resize(f->at, f->cap, sizeof(*f->at));
 	}
-	row = &f->at[f->len++];
-	for (int i = 0; i < FACT_WORDS; i++) {
-		const struct word *w = keep_word(f, word[i]);
+	return &f->at[f->len++];
+}
 
+/* Most rows speak of the same thing as the row before. */
+static void
+add_words(struct facts *f, const char *const word[FACT_WORDS], bool copy)
+{
+	struct row *row = new_row(f), *before = f->len > 1 ? row - 1 : NULL;
+
+	for (int i = 0; i < FACT_WORDS; i++) {
+		const struct word *w;
+
+		if (before && strcmp(before->fact.word[i], word[i]) == 0) {
+			row->fact.word[i] = before->fact.word[i];
+			row->id[i] = before->id[i];
+			continue;
+		}
+		w = keep_word(f, word[i], copy);
 		row->fact.word[i] = w->text;
 		row->id[i] = w->id;
 	}
+}
+
+void
+facts_add_kept(struct facts *f, const char *const word[FACT_WORDS])
+{
+	add_words(f, word, false);
+}
+
+char *
+facts_keep(struct facts *f, const char *text, size_t len)
+{
+	f->text = base_strndup(text, len);
+	return f->text;
 }
 
 void
@@ -140,8 +163,14 @@ facts_add(struct facts *f, const char *cls, const char *name,
 	  const char *property, const char *value)
 {
 	const char *word[FACT_WORDS] = { cls, name, property, value };
+	char *cut[FACT_WORDS] = { NULL };
 
-	add_words(f, word);
+	for (int i = 0; i < FACT_WORDS; i++)
+		if (strnlen(word[i], FACT_WORD_MAX + 1) > FACT_WORD_MAX)
+			word[i] = cut[i] = base_strndup(word[i], FACT_WORD_MAX);
+	add_words(f, word, true);
+	for (int i = 0; i < FACT_WORDS; i++)
+		free(cut[i]);
 }
 
 void
@@ -155,148 +184,6 @@ facts_addf(struct facts *f, const char *cls, const char *name,
 	vsnprintf(value, sizeof(value), fmt, ap);
 	va_end(ap);
 	facts_add(f, cls, name, property, value);
-}
-
-static int
-refuse(size_t item, int word, const char *what, struct err *e)
-{
-	static const char *const names[FACT_WORDS] = { "class", "name",
-						       "property", "value" };
-
-	return err_set(e, ERR_INPUT, "fact %zu, %s: %s", item + 1, names[word],
-		       what);
-}
-
-/* The first eDeploy dropped what is not ASCII before it matched, and profiles
- * were written for the rest. A NUL would cut the word in two meanings. What is
- * wrong with the word, or NULL. */
-static const char *
-add_text(const struct value *v, struct buf *out)
-{
-	if (v->str.len > FACT_WORD_MAX)
-		return "longer than 4096 bytes";
-	if (memchr(v->str.at, '\0', v->str.len))
-		return "has a NUL character";
-	for (size_t i = 0; i < v->str.len; i++) {
-		size_t from = i;
-
-		while (i < v->str.len && (unsigned char)v->str.at[i] < 0x80)
-			i++;
-		buf_add(out, v->str.at + from, i - from);
-	}
-	return NULL;
-}
-
-static const char *
-add_word(const struct value *v, struct buf *out)
-{
-	char real[32];
-
-	switch (v->kind) {
-	case VALUE_STR:
-		return add_text(v, out);
-	case VALUE_INT:
-		buf_printf(out, "%" PRId64, v->integer);
-		return NULL;
-	case VALUE_REAL:
-		num_real_text(v->real, real);
-		buf_str(out, real);
-		return NULL;
-	default:
-		return "not a text or a number";
-	}
-}
-
-static int
-add_item(struct facts *f, const struct value *item, struct err *e)
-{
-	AUTO_CLEAR(buf) text = { 0 };
-	size_t start[FACT_WORDS];
-	const char *word[FACT_WORDS], *wrong;
-
-	if (item->kind != VALUE_LIST || item->list.len != FACT_WORDS)
-		return err_set(e, ERR_INPUT,
-			       "fact %zu: not a list of four words",
-			       f->len + 1);
-	for (int i = 0; i < FACT_WORDS; i++) {
-		start[i] = text.len;
-		wrong = add_word(item->list.at[i], &text);
-		if (wrong)
-			return refuse(f->len, i, wrong, e);
-		buf_char(&text, '\0');
-	}
-	for (int i = 0; i < FACT_WORDS; i++)
-		word[i] = text.at + start[i];
-	add_words(f, word);
-	return 0;
-}
-
-int
-facts_from_json(struct facts **out, const char *text, size_t len, struct err *e)
-{
-	__attribute__((cleanup(value_freep))) struct value *v = NULL;
-	AUTO(facts) f = facts_new();
-
-	if (len > FACTS_MAX_BYTES)
-		return err_set(e, ERR_INPUT, "facts larger than 1 MiB");
-	if (json_parse(&v, text, len, e) < 0)
-		return -1;
-	if (v->kind != VALUE_LIST)
-		return err_set(e, ERR_INPUT, "facts are a list of lists");
-	if (v->list.len > FACTS_MAX)
-		return err_set(e, ERR_INPUT, "more than 20000 facts");
-	for (size_t i = 0; i < v->list.len; i++)
-		if (add_item(f, v->list.at[i], e) < 0)
-			return -1;
-	*out = STEAL(f);
-	return 0;
-}
-
-/* How many bytes stand in JSON as they are. */
-static size_t
-plain_len(const char *word)
-{
-	size_t n = 0;
-
-	while (word[n] >= 0x20 && word[n] < 0x7f && word[n] != '"' &&
-	       word[n] != '\\')
-		n++;
-	return n;
-}
-
-/* Words from detection may hold any byte; JSON must stay JSON. */
-static void
-word_to_json(const char *word, struct buf *out)
-{
-	buf_char(out, '"');
-	while (*word) {
-		size_t plain = plain_len(word);
-		unsigned char c = (unsigned char)word[plain];
-
-		buf_add(out, word, plain);
-		if (c == '"' || c == '\\')
-			buf_printf(out, "\\%c", c);
-		else if (c && c < 0x80)
-			buf_printf(out, "\\u%04x", c);
-		word += plain + (c != 0);
-	}
-	buf_char(out, '"');
-}
-
-void
-facts_to_json(const struct facts *f, struct buf *out)
-{
-	buf_str(out, "[");
-	for (size_t i = 0; i < f->len; i++) {
-		buf_str(out, i ? ",\n [" : "\n [");
-		for (int w = 0; w < FACT_WORDS; w++) {
-			if (w)
-				buf_str(out, ", ");
-			word_to_json(f->at[i].fact.word[w], out);
-		}
-		buf_char(out, ']');
-	}
-	buf_str(out, "\n]\n");
 }
 
 static bool

@@ -14,4 +14,10 @@ uint32_t facts_id(const struct facts *f, size_t i, int word);
 /* The id of `text`; false when no fact has this word. */
 bool facts_id_of(const struct facts *f, const char *text, uint32_t *id);
 
+/* For the reader of uploads: a copy of `text` that lives as long as `f`, its
+ * only one; and a fact whose words live as long as `f`, at most FACT_WORD_MAX
+ * each. */
+char *facts_keep(struct facts *f, const char *text, size_t len);
+void facts_add_kept(struct facts *f, const char *const word[FACT_WORDS]);
+
 #endif
