@@ -23,7 +23,7 @@
 #include "lib/log.h"
 #include "lib/num.h"
 
-#define THREADS 16 /* commits are grouped over those */
+#define THREADS 64 /* commits are grouped over those */
 #define IO_S 60    /* the web server is near: it reads and writes at once */
 #define PIECE (64 * 1024)
 

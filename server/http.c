@@ -1,8 +1,9 @@
 /* libmicrohttpd calls us several times for one request and times only
  * inactivity; here that becomes one finished request and a deadline for all of
- * it. TCP is served by a pool of epoll threads (its poll loop can skip
- * connections); the unix socket by a thread a connection, since an operator's
- * `watch` waits inside its call. */
+ * it. Each connection has a thread: a decision waits in its call for the commit
+ * that it shares with all others that wait, so the more may wait the fewer
+ * commits there are; an initrd read from a slow disk holds up nobody else, nor
+ * does an operator's `watch`. */
 #include <microhttpd.h>
 #include <netdb.h>
 #include <pthread.h>
@@ -16,7 +17,6 @@
 #include "lib/log.h"
 #include "lib/num.h"
 
-#define POOL_THREADS 8 /* commits are grouped over those */
 #define CONNECTIONS_MAX 1024
 #define PER_PEER_MAX 256 /* many machines may stand behind one NAT */
 #define LOCAL_MAX 64
@@ -326,19 +326,15 @@ static struct MHD_Daemon *
 start_daemon(struct http_server *h, int fd)
 {
 	bool local = h->section != NULL;
-	unsigned flags = MHD_USE_ITC | MHD_USE_ERROR_LOG;
-	struct MHD_OptionItem pool[] = {
-		{ MHD_OPTION_THREAD_POOL_SIZE, POOL_THREADS, NULL },
+	unsigned flags = MHD_USE_ITC | MHD_USE_ERROR_LOG |
+			 MHD_USE_POLL_INTERNAL_THREAD |
+			 MHD_USE_THREAD_PER_CONNECTION;
+	struct MHD_OptionItem limit[] = {
 		{ MHD_OPTION_PER_IP_CONNECTION_LIMIT, PER_PEER_MAX, NULL },
 		{ MHD_OPTION_END, 0, NULL },
 	};
 	struct MHD_OptionItem none[] = { { MHD_OPTION_END, 0, NULL } };
 
-	if (local)
-		flags |= MHD_USE_POLL_INTERNAL_THREAD |
-			 MHD_USE_THREAD_PER_CONNECTION;
-	else
-		flags |= MHD_USE_EPOLL_INTERNAL_THREAD;
 	return MHD_start_daemon(
 		flags, 0, NULL, NULL, on_request, h, MHD_OPTION_EXTERNAL_LOGGER,
 		on_log, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
@@ -351,7 +347,7 @@ start_daemon(struct http_server *h, int fd)
 		(unsigned)(local ? LOCAL_MAX : CONNECTIONS_MAX),
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_BYTES,
 		MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY,
-		local ? none : pool, MHD_OPTION_END);
+		local ? none : limit, MHD_OPTION_END);
 }
 
 int

@@ -23,6 +23,7 @@ struct job {
 	struct err *e;
 	int result;
 	bool done;
+	pthread_cond_t is_done; /* its own: the others' need not wake up */
 	struct job *next;
 };
 
@@ -45,7 +46,7 @@ struct site {
 	pthread_t thread;
 	bool started;
 	pthread_mutex_t jobs_lock;
-	pthread_cond_t jobs_come, jobs_done;
+	pthread_cond_t jobs_come;
 	struct job *first, *last;
 	bool stopping;
 

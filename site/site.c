@@ -119,8 +119,8 @@ write_for_ever(void *ctx)
 		for (j = group; j; j = next) {
 			next = j->next; /* gone once it is done */
 			j->done = true;
+			pthread_cond_signal(&j->is_done);
 		}
-		pthread_cond_broadcast(&s->jobs_done);
 		pthread_mutex_unlock(&s->jobs_lock);
 		tell_news(s, false);
 	}
@@ -131,7 +131,10 @@ int
 site_write(struct site *s, int (*work)(struct site *, void *, struct err *),
 	   void *ctx, struct err *e)
 {
-	struct job j = { .work = work, .ctx = ctx, .e = e };
+	struct job j = { .work = work,
+			 .ctx = ctx,
+			 .e = e,
+			 .is_done = PTHREAD_COND_INITIALIZER };
 
 	pthread_mutex_lock(&s->jobs_lock);
 	if (s->last)
@@ -141,8 +144,9 @@ site_write(struct site *s, int (*work)(struct site *, void *, struct err *),
 	s->last = &j;
 	pthread_cond_signal(&s->jobs_come);
 	while (!j.done)
-		pthread_cond_wait(&s->jobs_done, &s->jobs_lock);
+		pthread_cond_wait(&j.is_done, &s->jobs_lock);
 	pthread_mutex_unlock(&s->jobs_lock);
+	pthread_cond_destroy(&j.is_done);
 	return j.result;
 }
 
@@ -374,7 +378,6 @@ init_locks(struct site *s)
 	pthread_mutex_init(&s->refresh_lock, NULL);
 	pthread_mutex_init(&s->jobs_lock, NULL);
 	pthread_cond_init(&s->jobs_come, NULL);
-	pthread_cond_init(&s->jobs_done, NULL);
 	pthread_mutex_init(&s->news_lock, NULL);
 	pthread_cond_init(&s->news_come, &a);
 	pthread_condattr_destroy(&a);
@@ -430,7 +433,6 @@ site_free(struct site *s)
 	pthread_mutex_destroy(&s->refresh_lock);
 	pthread_mutex_destroy(&s->jobs_lock);
 	pthread_cond_destroy(&s->jobs_come);
-	pthread_cond_destroy(&s->jobs_done);
 	pthread_mutex_destroy(&s->news_lock);
 	pthread_cond_destroy(&s->news_come);
 	free(s);
