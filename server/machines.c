@@ -60,6 +60,7 @@ change(struct app *a, const struct request *r, const char *name,
 	AUTO(value) doc = NULL;
 	struct site *s = app_site_asked(a, r, out);
 	struct err e = { 0 };
+	const char *id;
 
 	if (!s)
 		return;
@@ -67,11 +68,13 @@ change(struct app *a, const struct request *r, const char *name,
 		reply_err(out, &e, 404);
 		return;
 	}
-	if (act(s, name, &e) < 0) {
+	/* a machine that is released has no hostname any more */
+	id = value_get_str(doc, "id");
+	if (act(s, id, &e) < 0) {
 		reply_err(out, &e, 409);
 		return;
 	}
-	machine_get(a, r, name, out);
+	machine_get(a, r, id, out);
 }
 
 void

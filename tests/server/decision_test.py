@@ -15,7 +15,8 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import decision as d  # noqa: E402
 from decision import Server, check  # noqa: E402
 
-CMDB = "[\n {'ip': '10.0.0.1'}, # rack 1\n {'ip': '10.0.0.2'},\n]\n"
+CMDB = ("[\n {'ip': '10.0.0.1'}, # rack 1\n"
+        " {'ip': '10.0.0.2', 'hostname': 'two'},\n]\n")
 
 
 def test_life(programs):
@@ -34,7 +35,8 @@ def test_life(programs):
         time.sleep(0.1)
     check("the entry is written back, the rest as it was",
           re.match(r"# edeploy [0-9a-f]{16}\n\[\n \{'ip': '10.0.0.1', .*"
-                   r"'used': 1\}, # 1@1 # rack 1\n \{'ip': '10.0.0.2'\},\n\]",
+                   r"'used': 1\}, # 1@1 # rack 1\n \{'ip': '10.0.0.2', "
+                   r"'hostname': 'two'\},\n\]",
                    written), written)
     s.put("vm.configure", "log('two')\n")
     time.sleep(0.7)
@@ -81,7 +83,9 @@ def test_life(programs):
           s.upload(43, 1)[1] == "boot_local()\n")
     check("reinstall", s.ctl("reinstall", "SER1")[0] == 0)
     check("installs once", "log('two')" in s.upload(44, 1)[1])
-    check("release", s.ctl("release", "SER2")[0] == 0)
+    said = s.ctl("release", "two")
+    check("release, by the hostname that it then has no more", said[0] == 0,
+          said)
     check("frees unit and entry", '"10.0.0.2"' in s.upload(32, 3)[1])
     s.end()
 
