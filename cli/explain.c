@@ -1,6 +1,7 @@
-/* explain: why a machine gets what it gets, for someone who reads it in a
- * terminal of 80 columns and has never seen this program. */
+/* explain: why a machine gets what it gets, for someone who has never seen this
+ * program. */
 #include <stdio.h>
+#include <string.h>
 
 #include "cli/ctl.h"
 #include "cli/facts.h"
@@ -9,7 +10,7 @@
 #include "lib/text.h"
 #include "site/site.h"
 
-#define WIDTH 78
+#define WIDTH 78 /* of what is no terminal */
 
 static const char *
 text_of(const struct value *v, const char *key)
@@ -19,27 +20,34 @@ text_of(const struct value *v, const char *key)
 	return text ? text : "";
 }
 
-/* Words of `text` in lines of at most WIDTH, each behind `indent` blanks. */
+/* `text` behind `lead`, no line longer than the terminal. */
 static void
-print_wrapped(int indent, const char *text)
+print_wrapped(const char *lead, const char *text)
 {
-	AUTO_CLEAR(buf) shown = { 0 };
-	const char *at;
-	int column = 0;
+	AUTO_CLEAR(buf) shown = { 0 }, lines = { 0 };
+	struct term t;
 
+	term_look(&t, STDOUT_FILENO);
 	text_show(text, strlen(text), 1, &shown);
-	for (at = buf_text(&shown); *at;) {
-		int len = (int)strcspn(at, " ");
+	buf_str(&lines, lead);
+	term_wrap(buf_text(&shown), t.terminal ? (size_t)t.columns : WIDTH,
+		  strlen(lead), &lines);
+	puts(buf_text(&lines));
+}
 
-		if (column > 0 && column + 1 + len > WIDTH) {
-			putchar('\n');
-			column = 0;
-		}
-		column += printf("%*s%.*s", column ? 1 : indent, "", len, at);
-		at += len;
-		at += strspn(at, " ");
-	}
-	putchar('\n');
+/* "+ text" in green, "- text" in red, "? text" in yellow. */
+static void
+print_signed(const char *sign, const char *text)
+{
+	const char *word = *sign == '+'   ? "good"
+			   : *sign == '?' ? "warning"
+					  : "error";
+	AUTO_CLEAR(buf) line = { 0 };
+	struct term t;
+
+	term_look(&t, STDOUT_FILENO);
+	term_paint(&t, word, sign, &line);
+	printf("  %s %s\n", buf_text(&line), text);
 }
 
 /* "2 of 5 units used", as far as it is known. */
@@ -73,7 +81,7 @@ print_fact(const struct value *fact)
 		buf_char(&text, ' ');
 		buf_str(&text, fact->list.at[i]->str.at);
 	}
-	print_wrapped(10, buf_text(&text));
+	print_wrapped("          ", buf_text(&text));
 }
 
 static void
@@ -87,10 +95,10 @@ print_pattern(const struct value *row)
 			   : str_eq(status, "open") ? "?"
 						    : "-";
 
-	printf("  %s %s\n", sign, line);
+	print_signed(sign, line);
 	print_fact(value_get(row, "fact"));
 	if (value_get_str(row, "why"))
-		print_wrapped(10, value_get_str(row, "why"));
+		print_wrapped("          ", value_get_str(row, "why"));
 }
 
 /* Patterns that fit tell little where another one does not. */
@@ -117,12 +125,14 @@ print_patterns(const struct value *p, bool whole)
 static void
 print_entry(const struct value *t, const char *sign)
 {
+	AUTO_FREE char *lead = base_printf("    %s ", sign);
 	AUTO_CLEAR(buf) text = { 0 };
 
-	buf_printf(&text, "%s entry %lld: %s: ", sign,
-		   (long long)value_get_int(t, "entry", 0), text_of(t, "why"));
+	buf_printf(&text,
+		   "entry %lld: %s: ", (long long)value_get_int(t, "entry", 0),
+		   text_of(t, "why"));
 	value_literal(value_get(t, "fields"), &text);
-	print_wrapped(4, buf_text(&text));
+	print_wrapped(lead, buf_text(&text));
 }
 
 static void
@@ -146,7 +156,7 @@ print_cmdb(const struct value *p, bool whole)
 	if (chosen && chosen->kind == VALUE_DICT)
 		print_entry(chosen, "+");
 	else
-		print_wrapped(4, text_of(c, "why_none"));
+		print_wrapped("    ", text_of(c, "why_none"));
 }
 
 static void
@@ -162,7 +172,7 @@ print_vars(const struct value *p)
 			   i ? ", " : "variables: ", vars->dict.at[i].key,
 			   vars->dict.at[i].value->str.at);
 	putchar('\n');
-	print_wrapped(2, buf_text(&text));
+	print_wrapped("  ", buf_text(&text));
 }
 
 static const char *
@@ -197,7 +207,7 @@ print_profile(const struct value *p, bool whole)
 	printf("\nprofile %s %s (%s)\n", text_of(p, "profile"),
 	       outcome_text(text_of(p, "outcome")), quota);
 	if (value_get_str(p, "reason"))
-		print_wrapped(4, value_get_str(p, "reason"));
+		print_wrapped("    ", value_get_str(p, "reason"));
 	print_patterns(p, whole || is_chosen);
 	if (is_chosen) {
 		print_vars(p);

@@ -3,10 +3,12 @@
 
 #include "cli/screen.h"
 #include "cli/ctl.h"
+#include "cli/event.h"
 #include "lib/base.h"
 #include "lib/text.h"
 
 #define LABEL_MAX 30
+#define CLOCK 10 /* columns of "00:00:00  " */
 
 struct sight {
 	char *id, *label; /* "m1", "m1 host3" */
@@ -132,7 +134,7 @@ put_line(const struct screen *s, const struct sight *m, int64_t ms,
 	if (text && *text) {
 		gap = term_columns(word) < 10 ? 10 - term_columns(word) : 0;
 		buf_printf(out, "%*s  ", (int)gap, "");
-		indent = 8 + 2 + s->label + 2 + term_columns(word) + gap + 2;
+		indent = CLOCK + s->label + 2 + term_columns(word) + gap + 2;
 		term_wrap(text, (size_t)s->term.columns, indent, out);
 	}
 	buf_char(out, '\n');
@@ -186,48 +188,14 @@ on_progress(struct screen *s, struct sight *m, const struct value *ev,
 	put_line(s, m, ms, m->phase, buf_text(&words), out);
 }
 
-static const char *
-end_text(const struct value *ev)
-{
-	static const char *const rows[][2] = {
-		{ "reboot", "it reboots into its own disk" },
-		{ "halt", "it switches itself off" },
-		{ "console", "it stays at its console" },
-		{ "kexec", "it starts its own kernel" },
-		{ "local", "it boots its own disk" },
-	};
-	const char *action = value_get_str(ev, "action");
-	size_t i;
-
-	for (i = 0; i < ARRAY_LEN(rows); i++)
-		if (str_eq(rows[i][0], action))
-			return rows[i][1];
-	return action;
-}
-
-/* Everything else says itself in one of these. */
-static const char *
-text_of(const struct value *ev)
-{
-	static const char *const keys[] = { "text", "reason", "what" };
-	size_t i;
-
-	for (i = 0; i < ARRAY_LEN(keys); i++)
-		if (value_get_str(ev, keys[i]))
-			return value_get_str(ev, keys[i]);
-	return NULL;
-}
-
 static void
 on_other(struct screen *s, struct sight *m, const struct value *ev, int64_t ms,
 	 struct buf *out)
 {
 	const char *kind = value_get_str(ev, "kind");
-	const char *text = str_eq(kind, "done") ? end_text(ev) : text_of(ev);
 	AUTO_CLEAR(buf) shown = { 0 }, word = { 0 };
 
-	if (text)
-		text_show(text, strlen(text), 1, &shown);
+	event_text(ev, &shown);
 	text_show(kind, strlen(kind), 1, &word);
 	if (str_eq(kind, "done") || str_eq(kind, "failed"))
 		put_moved(s, m, out);
@@ -237,6 +205,7 @@ on_other(struct screen *s, struct sight *m, const struct value *ev, int64_t ms,
 		 str_eq(kind, "released") || str_eq(kind, "waits"))
 		m->open = false;
 	put_line(s, m, ms, buf_text(&word), buf_text(&shown), out);
+	event_tail(ev, CLOCK + s->label + 2, out);
 }
 
 void

@@ -1,5 +1,6 @@
 /* check and match: a site looked at without a server; no file is created. */
 #include <stdio.h>
+#include <string.h>
 
 #include "cli/ctl.h"
 #include "cli/facts.h"
@@ -8,23 +9,36 @@
 #include "lib/file.h"
 #include "site/site.h"
 
+static void
+print_problem(const struct value *p, const struct term *t)
+{
+	const char *level = value_get_str(p, "level");
+	const char *message = value_get_str(p, "message");
+	const char *file = value_get_str(p, "file");
+	AUTO_CLEAR(buf) out = { 0 }, text = { 0 };
+
+	/* most say their place themselves, to the column */
+	if (!str_starts(message, file))
+		buf_printf(&text, "%s:%lld: ", file,
+			   (long long)value_get_int(p, "line", 0));
+	buf_str(&text, message);
+	term_paint(t, level, level, &out);
+	buf_str(&out, ": ");
+	term_wrap(buf_text(&text), (size_t)t->columns, strlen(level) + 2, &out);
+	puts(buf_text(&out));
+}
+
 static size_t
 print_problems(const struct value *list)
 {
 	size_t i, errors = 0;
+	struct term t;
 
+	term_look(&t, STDOUT_FILENO);
 	for (i = 0; i < list->list.len; i++) {
-		const struct value *p = list->list.at[i];
-		const char *level = value_get_str(p, "level");
-		const char *message = value_get_str(p, "message");
-		const char *file = value_get_str(p, "file");
-
-		errors += str_eq(level, "error");
-		if (str_starts(message, file))
-			printf("%s: %s\n", level, message);
-		else
-			printf("%s: %s:%lld: %s\n", level, file,
-			       (long long)value_get_int(p, "line", 0), message);
+		print_problem(list->list.at[i], &t);
+		errors += str_eq(value_get_str(list->list.at[i], "level"),
+				 "error");
 	}
 	return errors;
 }
@@ -90,6 +104,18 @@ cmd_check(int argc, char **argv)
 /* ---- match ---- */
 
 static void
+say_reason(const char *profile, const char *reason)
+{
+	AUTO_FREE char *line = base_printf("%s: %s", profile, reason);
+	AUTO_CLEAR(buf) out = { 0 };
+	struct term t;
+
+	term_look(&t, STDERR_FILENO);
+	term_wrap(line, (size_t)t.columns, 4, &out);
+	fprintf(stderr, "%s\n", buf_text(&out));
+}
+
+static void
 print_match(const struct site_dry_match *m)
 {
 	struct table t = { .columns = 2 };
@@ -100,8 +126,7 @@ print_match(const struct site_dry_match *m)
 		const char *reason = value_get_str(row, "reason");
 
 		if (reason)
-			fprintf(stderr, "%s: %s\n",
-				value_get_str(row, "profile"), reason);
+			say_reason(value_get_str(row, "profile"), reason);
 	}
 	if (!m->profile) {
 		printf("no profile fits\n");

@@ -2,12 +2,14 @@
  * request waits there until one comes. */
 #include <poll.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "cli/ctl.h"
 #include "cli/screen.h"
 #include "lib/base.h"
 #include "lib/clock.h"
 #include "lib/cmd.h"
+#include "lib/text.h"
 
 #define WAIT_S 20           /* when nothing moves */
 #define GONE_MS (60 * 1000) /* how long a server may take to restart */
@@ -30,6 +32,17 @@ put(struct buf *text)
 
 /* ---- the start: where the feed stands, and what goes on already ---- */
 
+static void
+say_start(const char *id, const char *host, const char *condition)
+{
+	AUTO_CLEAR(buf) shown = { 0 };
+
+	if (host)
+		text_show(host, strlen(host), 1, &shown);
+	printf("%s%s%s is %s\n", id, host ? " " : "", buf_text(&shown),
+	       condition);
+}
+
 static int
 take_one(struct watch *w, struct err *e)
 {
@@ -45,7 +58,7 @@ take_one(struct watch *w, struct err *e)
 	w->only = base_strdup(value_get_str(m, "id"));
 	screen_machine(&w->screen, m, true);
 	if (!w->c.json)
-		printf("%s is %s\n", w->only, condition);
+		say_start(w->only, value_get_str(m, "hostname"), condition);
 	if (!w->c.until_done ||
 	    (again && again->kind == VALUE_BOOL && again->boolean))
 		return 0;
