@@ -39,11 +39,11 @@ static const struct cmd commands[] = {
 	{ "watch", "[MACHINE] [--until-done] " LIVE,
 	  "follow what happens to machines, from now on",
 	  "Of all machines, or of MACHINE (as for show). On a terminal each "
-	  "run that goes on\nhas a line that moves; --json prints one event "
-	  "a line. It ends with ^C.\n--until-done: it ends with the first "
-	  "run that ends. Exit 0: done, 1: failed. For\na MACHINE that is "
-	  "installed or failed already, and shall not be installed again,\n"
-	  "it ends at once.\n",
+	  "run that goes\non has a line that moves; --json prints one event a "
+	  "line. It ends with ^C.\n--until-done: it ends with the first run "
+	  "that ends. Exit 0: done, 1: failed. For\na MACHINE that is "
+	  "installed or failed already, and shall not be installed again,\nit "
+	  "ends at once.\n",
 	  cmd_watch },
 	{ "reinstall", "MACHINE " LIVE,
 	  "have an installed machine installed again, once",

@@ -4,11 +4,29 @@
 #include "lib/base.h"
 #include "lib/cmd.h"
 
+#define COLUMNS 78
+
+/* Options are not broken: "[-c CONF]" stands on one line. */
 static void
 print_usage(const struct cmd_program *p, const struct cmd *c, FILE *to)
 {
-	fprintf(to, "usage: %s %s%s%s\n", p->name, c->name,
-		c->args && *c->args ? " " : "", c->args ? c->args : "");
+	const char *at = c->args ? c->args : "", *next;
+	int column = fprintf(to, "usage: %s %s", p->name, c->name);
+	const int indent = column;
+
+	for (; *at; at = next) {
+		int len;
+
+		next = strstr(at + 1, " [");
+		next = next ? next + 1 : at + strlen(at);
+		len = (int)(next - at) - (*next ? 1 : 0);
+		if (column + 1 + len > COLUMNS) {
+			fprintf(to, "\n%*s", indent, "");
+			column = indent;
+		}
+		column += fprintf(to, " %.*s", len, at);
+	}
+	fputc('\n', to);
 }
 
 static void

@@ -41,6 +41,12 @@ static const struct {
 	{ "{'machine': 'm2', 'kind': 'failed', 'time': 15000, 'reason': "
 	  "'mkfs.ext4: exit status 1'}",
 	  "00:00:15  m2        failed      mkfs.ext4: exit status 1\n" },
+	/* with what the command said last */
+	{ "{'machine': 'm2', 'kind': 'failed', 'time': 16000, 'reason': 'no', "
+	  "'tail': 'one\\n\\ntwo\\u001b[2J\\n'}",
+	  "00:00:16  m2        failed      no\n"
+	  "                    | one\n                    | \n"
+	  "                    | two\\x1b[2J\n" },
 	/* not an event */
 	{ "{'kind': 'done'}", "" },
 	{ "{'machine': 'm1'}", "" },

@@ -98,7 +98,7 @@ def check_options(name, program):
          set(calls) - {None, "help"}, commands)
     for command in sorted(commands):
         p = run(program, "help", command)
-        usage = p.stdout.splitlines()[0] if p.stdout else ""
+        usage = p.stdout.split("\n\n")[0]
         same(f"{name} {command}: options of the page and of its help",
              calls.get(command, set()) | EVERYWHERE,
              options(usage) | said | EVERYWHERE)
