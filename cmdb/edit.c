@@ -118,7 +118,7 @@ cmdb_edit_entry(struct buf *out, const char *text, size_t len,
 	__attribute__((cleanup(value_freep))) struct value *old = NULL;
 	struct edit d = { .text = text, .len = len, .now = now, .out = out };
 	struct err e = { 0 };
-	bool any = false;
+	bool any = false; /* member that stays */
 
 	if (literal_parse(&old, text, len, &opts, &e) == 0)
 		for (size_t i = 0; i < old->dict.len; i++)
@@ -127,7 +127,10 @@ cmdb_edit_entry(struct buf *out, const char *text, size_t len,
 				any = true;
 			}
 	if (!any) {
-		value_literal(now, out);
+		if (old && old->dict.len == 0 && now->dict.len == 0)
+			buf_add(out, text, len);
+		else
+			value_literal(now, out);
 		return;
 	}
 	d.old = old;
