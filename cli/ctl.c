@@ -28,7 +28,7 @@ fits(const char *option, const char *command)
 {
 	static const struct {
 		const char *option, *commands;
-	} rows[] = { { "--site", " check match explain " },
+	} rows[] = { { "--site", " check match explain cmdb state " },
 		     { "--all", " explain " },
 		     { "--until-done", " watch " } };
 	AUTO_FREE char *word = base_printf(" %s ", command);

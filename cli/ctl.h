@@ -57,6 +57,8 @@ void ago_text(int64_t wall_ms, char out[24]);
 int cmd_check(int argc, char **argv);
 int cmd_match(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
+int cmd_cmdb(int argc, char **argv);
+int cmd_state(int argc, char **argv);
 int cmd_machines(int argc, char **argv);
 int cmd_show(int argc, char **argv);
 int cmd_watch(int argc, char **argv);

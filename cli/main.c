@@ -29,6 +29,15 @@ static const struct cmd commands[] = {
 	  "--all shows what was left out. Exit 0: a profile is given,\n1: "
 	  "none.\n",
 	  cmd_explain },
+	{ "cmdb", "PROFILE " SITE, "list the entries of a profile's CMDB",
+	  "One line an entry, with its machine. With --site the file "
+	  "PROFILE.cmdb there\nanswers, its generate() expanded. --json prints "
+	  "the entries: [{...}, ...].\n",
+	  cmd_cmdb },
+	{ "state", SITE, "list the profiles: units used and total",
+	  "In the order in which they are tried. With --site the state file "
+	  "there answers,\nand what is used is not known.\n",
+	  cmd_state },
 	{ "machines", LIVE, "list the machines that edeployd knows", NULL,
 	  cmd_machines },
 	{ "show", "MACHINE " LIVE,

@@ -28,6 +28,8 @@ handler machine_release;
 handler machine_explain;
 handler explain_post;
 handler problems_get;
+handler cmdb_get;
+handler state_get;
 handler feed_get;
 
 /* What both forms of an upload share: the decision's outcome as a reply,

@@ -127,6 +127,44 @@ problems_get(struct app *a, const struct request *r, const char *arg,
 	reply_json(out, doc);
 }
 
+void
+state_get(struct app *a, const struct request *r, const char *arg,
+	  struct reply *out)
+{
+	AUTO(value) list = NULL;
+	AUTO(value) doc = value_dict();
+	struct site *s = app_site_asked(a, r, out);
+	struct err e = { 0 };
+
+	(void)arg;
+	if (!s)
+		return;
+	if (site_state(s, &list, &e) < 0) {
+		reply_err(out, &e, 409);
+		return;
+	}
+	value_set(doc, "state", STEAL(list));
+	reply_json(out, doc);
+}
+
+void
+cmdb_get(struct app *a, const struct request *r, const char *profile,
+	 struct reply *out)
+{
+	struct site *s = app_site_asked(a, r, out);
+	struct err e = { 0 };
+
+	if (!s)
+		return;
+	if (site_entries(s, profile, &out->body, &e) < 0) {
+		reply_err(out, &e, 404);
+		return;
+	}
+	out->status = 200;
+	buf_char(&out->body, '\n');
+	reply_header(out, "Content-Type", "application/json");
+}
+
 /* Facts of a machine that need not be known. */
 void
 explain_post(struct app *a, const struct request *r, const char *arg,

@@ -29,6 +29,8 @@ static const struct row {
 	{ "POST", "/v1/explain", explain_post, .max_body = FACTS_MAX_BYTES,
 	  .local = true },
 	{ "GET", "/v1/problems", problems_get, .local = true },
+	{ "GET", "/v1/state", state_get, .local = true },
+	{ "GET", "/v1/cmdb/*", cmdb_get, .local = true },
 	{ "GET", "/v1/events", feed_get, .local = true },
 	{ "POST", "**/upload.py", old_upload_post, NULL, FORM_MAX_BYTES,
 	  .spool = true },

@@ -110,6 +110,14 @@ int site_feed(struct site *s, int64_t after, int wait_ms, struct value **out,
  * operators wrote and did not get: as site_check. */
 int site_problems(struct site *s, struct value **out, struct err *e);
 
+/* Append {"entries": [...]}, the entries of a profile's CMDB as docs/wire.md
+ * has it, to `out`. ERR_REFUSED for a profile that has none. */
+int site_entries(struct site *s, const char *profile, struct buf *out,
+		 struct err *e);
+
+/* The profiles in order, each {"profile", "used", "total", "problem"}. */
+int site_state(struct site *s, struct value **out, struct err *e);
+
 /* One-shot: the next run of this machine installs. */
 int site_reinstall(struct site *s, const char *name, struct err *e);
 
@@ -132,6 +140,12 @@ int site_explain_files(const struct conf *c, const struct facts *f,
 /* All that is wrong with the files of a site: a list of {"file", "line",
  * "message", "level"}; empty when it is good. */
 int site_check(const struct conf *c, struct value **out, struct err *e);
+
+/* The entries in PROFILE.cmdb, a list of dicts; and the profiles as site_state,
+ * without what is used. */
+int site_entries_file(const struct conf *c, const char *profile,
+		      struct value **out, struct err *e);
+int site_state_file(const struct conf *c, struct value **out, struct err *e);
 
 struct site_dry_match {
 	char *profile;       /* NULL when none fits */

@@ -1,4 +1,5 @@
 """A real edeployd over a real site, for tests that ask it over HTTP."""
+import atexit
 import http.client
 import json
 import os
@@ -54,6 +55,8 @@ class Server:
         self.proc = subprocess.Popen(
             [self.programs[0], "-c", f"{self.dir}/conf", "--listen",
              f"127.0.0.1:{self.port}"], stderr=subprocess.PIPE, text=True)
+        # a test that dies must not leave it behind
+        atexit.register(lambda p: p.poll() is None and p.kill(), self.proc)
         self.read_log()
 
     def read_log(self):

@@ -90,6 +90,56 @@ def test_life(programs):
     s.end()
 
 
+def test_lists(programs):
+    s = Server(*programs, "[('vm', '2'), ('old', -1), ('any', '*')]\n",
+               "generate({'ip': '10.0.0.1-3', 'net': ('a', [1, {'b': None}]),"
+               " 'vlan': 7})\n", [("any.specs", "[('disk',\n")])
+    s.upload(1, 1)
+    code, text = s.ctl("state")
+    check("state: used and total", code == 0 and [
+        line.split()[:3] for line in text.splitlines()[:4]] == [
+            ["PROFILE", "USED", "TOTAL"], ["vm", "1", "2"],
+            ["old", "0", "0"], ["any", "0", "*"]] and "any.specs:" in text,
+        text)
+    rows = json.loads(s.ctl("state", "--json")[1])
+    check("the same for programs",
+          [(r["profile"], r["used"], r["total"]) for r in rows] ==
+          [("vm", 1, 2), ("old", 0, 0), ("any", 0, "*")] and
+          rows[0]["problem"] is None, rows)
+    rows = json.loads(s.ctl("state", "--json", "--site", f"{s.dir}/site")[1])
+    check("a site's files know the totals",
+          [(r["used"], r["total"]) for r in rows] ==
+          [(None, 2), (None, 0), (None, "*")], rows)
+    code, text = s.ctl("cmdb", "vm")
+    lines = text.splitlines()
+    check("cmdb: each entry with its machine", code == 0 and
+          len(lines) == 4 and lines[0].split()[:5] ==
+          ["ENTRY", "MACHINE", "ip", "net", "vlan"] and
+          re.match(r"1 +m1 +10\.0\.0\.1 .*52:54:00:00:00:01 +1$", lines[1])
+          and re.match(r"2 +- +10\.0\.0\.2 ", lines[2]), text)
+    want = [{"ip": f"10.0.0.{n}", "net": ["a", [1, {"b": None}]], "vlan": 7}
+            for n in (1, 2, 3)]
+    live = json.loads(s.ctl("cmdb", "vm", "--json")[1])
+    check("cmdb --json: the entries, a list of objects", live[1:] == want[1:]
+          and live[0]["used"] == 1 and live[0]["ip"] == "10.0.0.1", live)
+    s.put("vm.cmdb", "generate({'ip': '10.0.0.1-3', 'net': ('a', [1, {'b': "
+          "None}]), 'vlan': 7})\n")
+    code, text = s.ctl("cmdb", "vm", "--site", f"{s.dir}/site", "--json")
+    check("cmdb --site: the file's, expanded", json.loads(text) == want, text)
+    code, text = s.ctl("cmdb", "nobody")
+    check("a profile that is not there", code == 1 and "nobody" in text, text)
+    code, text = s.ctl("cmdb", "old")
+    check("a profile without entries", code == 1 and "old.cmdb" in text or
+          "no .cmdb" in text, text)
+    code, text = s.ctl("cmdb", "old", "--site", f"{s.dir}/site")
+    check("the same of files", code == 1 and "old.cmdb" in text, text)
+    s.put("vm.cmdb", "generate({'ip': '10.0.0.250-260'})\n")
+    code, text = s.ctl("cmdb", "vm", "--site", f"{s.dir}/site")
+    check("a wrong file is told with its place", code == 1 and
+          "vm.cmdb:1:17: '10.0.0.250-260': a part of an address" in text, text)
+    s.end()
+
+
 def test_explain(programs):
     s = Server(*programs, "[('big', 1), ('vm', 2)]\n",
                "[{'ip': '1', 'mac': '52:54:00:00:ff:ff'}, {'ip': '2'},\n"
@@ -269,6 +319,7 @@ def test_two_processes(programs):
 
 
 test_life(sys.argv[1:3])
+test_lists(sys.argv[1:3])
 test_explain(sys.argv[1:3])
 test_files(sys.argv[1:3])
 test_crowd(sys.argv[1:3])
