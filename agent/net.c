@@ -40,6 +40,7 @@ struct nic {
 	char name[IFNAMSIZ];  /* of the port */
 	char works[IFNAMSIZ]; /* where the address goes: the port or a VLAN */
 	bool up, configured, carrier, has_address;
+	int64_t up_ms, link_ms; /* when it was set up, when it had a link */
 	char address[INET_ADDRSTRLEN];
 	pid_t dhcp; /* 0: none */
 };
@@ -49,7 +50,9 @@ struct net {
 	struct net_rules rules;
 	struct nic *nic;
 	size_t len;
-	int64_t started_ms, say_ms, say_pause_ms, first_ms;
+	int64_t started_ms, say_ms, say_pause_ms;
+	int64_t first_ms; /* when the server first answered; 0: not yet */
+	bool said_waiting;
 	char server_said[200]; /* why the last look at it failed */
 };
 
@@ -162,6 +165,7 @@ configure(struct net *n, struct nic *c)
 	int bad = 0;
 
 	c->configured = true;
+	c->link_ms = clock_boot_ms();
 	snprintf(c->works, sizeof(c->works), "%s", c->name);
 	if (r->how == NET_NONE) {
 		say(n, "%s: left alone, as IP= says", c->name);
@@ -261,8 +265,10 @@ look(struct net *n)
 	for (i = 0; i < n->len; i++) {
 		struct nic *c = &n->nic[i];
 
-		if (!c->up)
+		if (!c->up) {
 			c->up = set_up(c->name) == 0;
+			c->up_ms = clock_boot_ms();
+		}
 		c->carrier = c->up && read_carrier(c->name);
 		if (c->carrier && !c->configured)
 			configure(n, c);
@@ -370,16 +376,54 @@ say_when_due(struct net *n)
 	n->say_ms = now + n->say_pause_ms;
 }
 
-/* Is there still an interface that will have an address in a moment? Facts
- * about addresses choose profiles, so the others get a short chance. */
+/* Ports agree with their switches for seconds, each in its own time. */
 static bool
-others_pending(const struct net *n)
+waits_for_link(const struct net *n, const struct nic *c)
+{
+	int64_t patience_ms = 1000 * (int64_t)n->opts->link_up_timeout_s;
+
+	return c->up && !c->carrier &&
+	       net_rule_for(&n->rules, c->name)->how != NET_NONE &&
+	       clock_boot_ms() - c->up_ms < patience_ms;
+}
+
+static bool
+waits_for_address(const struct net *n, const struct nic *c)
+{
+	int64_t since = c->link_ms > n->first_ms ? c->link_ms : n->first_ms;
+
+	return c->dhcp && c->carrier && !c->has_address &&
+	       clock_boot_ms() - since < SETTLE_MS;
+}
+
+static void
+say_waiting(struct net *n)
+{
+	AUTO_CLEAR(buf) names = { 0 };
+	size_t i;
+
+	for (i = 0; i < n->len; i++)
+		if (waits_for_link(n, &n->nic[i]))
+			buf_printf(&names, " %s", n->nic[i].name);
+	if (names.len && !n->said_waiting)
+		say(n,
+		    "the server answers; up to %u s for a link of%s (see the "
+		    "words LINK_UP_TIMEOUT and IP)",
+		    n->opts->link_up_timeout_s, buf_text(&names));
+	n->said_waiting = true;
+}
+
+/* Facts about links and addresses choose profiles, and must be the same at
+ * each run: the server may be within reach by the first interface, the others
+ * get their time all the same. */
+static bool
+others_pending(struct net *n)
 {
 	size_t i;
 
 	for (i = 0; i < n->len; i++)
-		if (n->nic[i].dhcp && n->nic[i].carrier &&
-		    !n->nic[i].has_address)
+		if (waits_for_link(n, &n->nic[i]) ||
+		    waits_for_address(n, &n->nic[i]))
 			return true;
 	return false;
 }
@@ -391,11 +435,14 @@ ready(struct net *n)
 
 	for (i = 0; i < n->len && !n->nic[i].has_address; i++)
 		;
-	if (i == n->len || !server_answers(n))
+	if (i == n->len || (!n->first_ms && !server_answers(n)))
 		return false;
 	if (!n->first_ms)
 		n->first_ms = clock_boot_ms();
-	return !others_pending(n) || clock_boot_ms() - n->first_ms >= SETTLE_MS;
+	if (!others_pending(n))
+		return true;
+	say_waiting(n);
+	return false;
 }
 
 int

@@ -45,10 +45,11 @@ struct net_opts {
 	void *ctx;
 };
 
-/* Bring interfaces up and return as soon as one has an IPv4 address and the
- * server accepts a connection. Other interfaces that wait for an address get
- * three seconds more. It never gives up; every 5 to 60 s it says what is
- * missing. Fails only for a bad list or when /run cannot be written. */
+/* Bring interfaces up and return as soon as one has an IPv4 address, the
+ * server accepts a connection, and no other has something coming: a link in
+ * its first `link_up_timeout_s`, or an address in the three seconds after. It
+ * never gives up; every 5 to 60 s it says what is missing. Fails only for a
+ * bad list or when /run cannot be written. */
 int net_up(const struct net_opts *opts, struct err *e);
 
 #endif
