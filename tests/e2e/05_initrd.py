@@ -78,6 +78,10 @@ def look_around(t, m):
                  ">/dev/null 2>&1 || $p -V >/dev/null 2>&1; echo $p $?; done")
     t.check("programs find their libraries",
             len(re.findall(r"^\S+ 0$", said or "", re.M)) == 4, said)
+    said = m.run("ls /usr/sbin/dropbear /root/.ssh; netstat -lnt")
+    t.check("without a key there is no ssh",
+            said and said.count("No such file") == 2 and
+            "LISTEN" not in said, said)
     said = m.run("cat /usr/share/misc/pci.ids | wc -l; ls /usr/sbin/edeploy")
     t.check("names of devices and the host command are there",
             re.search(r"^\d{4,}", said or "", re.M) and

@@ -295,18 +295,27 @@ def programs_of(build):
     return os.path.join(TOP, "build")
 
 
-def boot_files(programs, name="boot", more=()):
-    """vmlinuz and initrd.pxe from the programs, in a folder of that name with
-    these words for initrd/build; built when they are older."""
-    out = f"{programs}/{name}"
+def build_boot(programs, out, *more):
+    """vmlinuz and initrd.pxe in the folder `out`, which is the result; these
+    words more for initrd/build."""
+    subprocess.run([sys.executable, f"{TOP}/initrd/build",
+                    "--agent", f"{programs}/edeploy-agent",
+                    "--init", f"{programs}/init",
+                    "--host", f"{programs}/edeploy", *more, out],
+                   check=True, stdout=subprocess.DEVNULL)
+    return out
+
+
+def boot_files(programs):
+    """The folder of vmlinuz and initrd.pxe as they are shipped; built when
+    the programs are newer."""
+    out = f"{programs}/boot"
     parts = [f"{programs}/edeploy-agent", f"{programs}/init",
              f"{programs}/edeploy", f"{TOP}/initrd/build"]
     made = f"{out}/initrd.pxe"
     if not os.path.exists(made) or any(
             os.path.getmtime(p) > os.path.getmtime(made) for p in parts):
-        subprocess.run([sys.executable, f"{TOP}/initrd/build", "--agent",
-                        parts[0], "--init", parts[1], "--host", parts[2],
-                        *more, out], check=True, stdout=subprocess.DEVNULL)
+        build_boot(programs, out)
     return out
 
 

@@ -1,0 +1,113 @@
+#!/usr/bin/env python3
+"""The initrd of the kernel for any machine: PXE boots it, disks and network
+cards that no cloud has get their drivers, and its facts arrive. ssh lets in
+who has the key that was built in, and nobody else."""
+import os
+import re
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import vm  # noqa: E402
+
+CARDS = ["e1000e", "e1000", "vmxnet3", "rtl8139"]
+CONTROLLERS = {"ahci": "ide-hd,bus=c0.0", "megasas": "scsi-hd,bus=c1.0",
+               "mptsas1068": "scsi-hd,bus=c2.0,wwn=0x5000c500a0b0c0d0",
+               "pvscsi": "scsi-hd,bus=c3.0"}
+SCRIPT = "log('the script came')\n"
+
+
+def make_key(path):
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", path],
+                   check=True)
+    return path
+
+
+def ssh(key, port, command):
+    """(exit code, text) of a command on the machine."""
+    p = subprocess.run(
+        ["ssh", "-F", "none", "-i", key, "-p", str(port), "-o",
+         "IdentitiesOnly=yes", "-o", "BatchMode=yes", "-o",
+         "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
+         "-o", "ConnectTimeout=60", "root@127.0.0.1", command],
+        capture_output=True, text=True, timeout=120, check=False)
+    return p.returncode, p.stdout + p.stderr
+
+
+def devices(work):
+    """Words for QEMU: a card and a disk of each kind."""
+    argv = []
+    for n, card in enumerate(CARDS, 1):
+        argv += ["-netdev", f"user,id=n{n},net=10.{n}.0.0/24", "-device",
+                 f"{card},netdev=n{n},romfile="]
+    for n, (controller, disk) in enumerate(CONTROLLERS.items()):
+        path = vm.Disk(work, f"c{n}", "1G").path
+        argv += ["-device", f"{controller},id=c{n}", "-drive",
+                 f"file={path},format=raw,if=none,id=d{n}", "-device",
+                 f"{disk},drive=d{n}"]
+    return argv
+
+
+def facts_of(server):
+    """{(class, name, property): value}"""
+    return {tuple(f[:3]): f[3] for f in server.show().get("facts", [])}
+
+
+def check_facts(t, facts):
+    drivers = {v for k, v in facts.items() if k[2] == "driver"}
+    for want in CARDS:
+        found = want in drivers or want == "rtl8139" and "8139cp" in drivers
+        t.check(f"{want} has its driver", found, drivers)
+    addresses = sorted(v for k, v in facts.items() if k[2] == "ipv4")
+    t.check("a card whose link takes its time has its address, too",
+            addresses == [f"10.{n}.0.15" for n in range(1, 5)] +
+            ["192.168.122.15"], addresses)
+    disks = [k[1] for k in facts if k[0] == "disk" and k[2] == "size"]
+    t.check("a disk behind each controller is a fact",
+            sorted(disks) == ["sda", "sdb", "sdc", "sdd", "vda"], disks)
+    t.check("the kernel is the one for any machine",
+            re.fullmatch(r"6\.\d+\.\d+-\d+-amd64",
+                         facts.get(("system", "kernel", "version"), "")),
+            facts)
+
+
+def check_ssh(t, port, key, other):
+    code, text = ssh(key, port, "id -u; pidof edeploy-agent")
+    t.check("ssh with the key that was built in",
+            code == 0 and re.search(r"^0$", text, re.M), text)
+    t.check("the agent lives beside it", re.search(r"^\d{2,}$", text, re.M),
+            text)
+    code, text = ssh(other, port, "id -u")
+    t.check("another key is refused", code == 255 and
+            "Permission denied (publickey)" in text, (code, text))
+
+
+def main():
+    programs = vm.programs_of(sys.argv[1])
+    t, work = vm.Tap(), vm.work_dir("generic")
+    key, other = make_key(f"{work}/key"), make_key(f"{work}/other")
+    began = time.monotonic()
+    boot = vm.build_boot(programs, f"{work}/initrd", "--quick", "--kernel",
+                         "linux-image-amd64", "--key", f"{key}.pub")
+    t.show(f"built in {time.monotonic() - began:.0f} s")
+    vm.example_site(f"{work}/site", script=lambda text: SCRIPT)
+    server = vm.Edeployd(programs, f"{work}/site", boot, work, "")
+    port = vm.free_port()
+    tftp = vm.ipxe_menu(f"{work}/tftp", "g.ipxe", boot,
+                        f"SERV={vm.HOST} HTTP_PORT={server.port} DEBUG=1")
+    m = vm.Vm(work, "generic", vm.Disk(work, "disk"), pxe="g.ipxe", tftp=tftp,
+              forward=port, extra=devices(work))
+    t.check("it says that ssh takes its key",
+            m.expect(r"DEBUG=1: ssh for root with the key", 240), m.tail())
+    t.check("the script comes", m.expect(r"the script came", 120), m.tail())
+    t.check("DEBUG=1 keeps a failed machine on",
+            m.expect(r"FAILED: .*set_role[^\n]*\n[^\n]*this console is yours",
+                     60), m.tail())
+    check_facts(t, facts_of(server))
+    check_ssh(t, port, key, other)
+    m.stop()
+    return t.end()
+
+
+sys.exit(main())
