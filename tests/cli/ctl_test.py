@@ -74,6 +74,8 @@ USAGE = [  # words, what the message says
     (["match"], "a word is missing"),
     (["explain"], "a word is missing"),
     (["watch", "m1", "m2"], "m2 is one word too many"),
+    (["cmdb"], "a word is missing"),
+    (["state", "vm"], "vm is one word too many"),
     (["release"], "a word is missing"),
     (["reinstall"], "a word is missing"),
 ]
@@ -120,9 +122,10 @@ def check_json(s, facts):
             doc = text
         check(f"edeployctl {words[0]} --json is one document", code == 0 and
               isinstance(doc, dict) and (has is None or has in doc), text)
-    code, text = s.ctl("check", "--json")
-    check("edeployctl check --json is a list", code == 0 and
-          json.loads(text) == [], text)
+    for words, rows in ((["check"], 0), (["state"], 1), (["cmdb", "vm"], 3)):
+        code, text = s.ctl(*words, "--json")
+        check(f"edeployctl {words[0]} --json is a list of {rows}", code == 0
+              and len(json.loads(text)) == rows, text)
 
 
 # ---- watch ----
