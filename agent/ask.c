@@ -80,12 +80,11 @@ take_script(struct http_answer *h, const struct ask *a, struct ask_answer *out,
 }
 
 static int
-take_wait(const char *retry_after, struct err *e)
+take_wait(const char *retry_after)
 {
 	struct err ignored;
 	uint64_t n = 30;
 
-	(void)e;
 	if (retry_after)
 		num_u64(retry_after, 1, WAIT_MAX_S, &n, "Retry-After",
 			&ignored);
@@ -104,7 +103,7 @@ take_refusal(const struct http_answer *h, struct ask_answer *out, struct err *e)
 	text_show(first, strnlen(first, 180), 1, &shown);
 	out->said = base_strdup(body);
 	if (h->status == 503)
-		out->wait_s = take_wait(h->header[RETRY_AFTER], e);
+		out->wait_s = take_wait(h->header[RETRY_AFTER]);
 	return err_set(e, again && h->status != 503 ? ERR_PEER : ERR_REFUSED,
 		       "the server answered %d: %s", h->status,
 		       shown.len ? buf_text(&shown) : "(no reason given)");
