@@ -38,7 +38,6 @@ static bool
 is_whole(const char *root, const char *path)
 {
 	AUTO_FREE char *there = base_printf("%s%s", root, path);
-	AUTO_CLEAR(buf) ignored = { 0 };
 	FILE *f = fopen(there, "re");
 	bool whole = f && fgetc(f) != EOF;
 

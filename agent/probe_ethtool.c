@@ -29,9 +29,10 @@ ask(int fd, const char *name, void *command)
 static void
 ask_permanent(int fd, const char *name, char out[96])
 {
-	struct {
+	union {
 		struct ethtool_perm_addr head;
-		unsigned char address[MAX_ADDR_LEN];
+		unsigned char
+			room[sizeof(struct ethtool_perm_addr) + MAX_ADDR_LEN];
 	} said = { .head = { .cmd = ETHTOOL_GPERMADDR, .size = MAX_ADDR_LEN } };
 	unsigned i, any = 0;
 	size_t n = 0;
@@ -39,9 +40,9 @@ ask_permanent(int fd, const char *name, char out[96])
 	if (ask(fd, name, &said) < 0 || said.head.size > MAX_ADDR_LEN)
 		return;
 	for (i = 0; i < said.head.size; i++) {
-		any |= said.address[i];
+		any |= said.head.data[i];
 		n += (size_t)snprintf(out + n, 96 - n, "%s%02x", i ? ":" : "",
-				      said.address[i]);
+				      said.head.data[i]);
 	}
 	if (!any) /* the driver does not know */
 		*out = '\0';

@@ -13,7 +13,7 @@
 #define SYS_MAX_BYTES (64 * 1024)
 
 /* `out` becomes root and path; false when that is too long for a path. */
-static bool
+__attribute__((format(printf, 3, 0))) static bool
 path_make(char out[PATH_MAX], const char *root, const char *fmt, va_list ap)
 {
 	int head = snprintf(out, PATH_MAX, "%s", root);

@@ -152,7 +152,7 @@ transfer_metadata(const struct host *h, const char *to, const char *dir,
 {
 	AUTO_FREE char *tree = transfer_url(h, WHAT_TREE, to);
 	AUTO_FREE char *inside =
-		base_printf("%s%s/%s/", tree, STATE_DIR + 1, to);
+		base_printf("%s%s/%s/", tree, &STATE_DIR[1], to);
 	AUTO_FREE char *url = transfer_url(h, WHAT_METADATA, to);
 	const char *argv[] = { "rsync",
 			       "-rlpt",
