@@ -12,7 +12,7 @@
 #define WAIT_MAX_S 600 /* of Retry-After */
 #define PAUSE_MAX_S 60
 
-enum { LENGTH, HASH, PROFILE, MACHINE, RUN, TOKEN, RETRY_AFTER };
+enum { LENGTH, HASH, PROFILE, STORE, MACHINE, RUN, TOKEN, RETRY_AFTER };
 
 static int
 check_length(const char *told, size_t got, struct err *e)
@@ -55,6 +55,9 @@ check_names(const struct http_answer *h, const struct ask *a, struct err *e)
 	if (!h->header[TOKEN] || !token_valid(h->header[TOKEN]))
 		return err_set(e, ERR_PEER,
 			       "the answer has no valid Edeploy-Token");
+	if (!h->header[STORE] || !name_is_safe(h->header[STORE]))
+		return err_set(e, ERR_PEER,
+			       "the answer has no valid Edeploy-Store");
 	if (!h->header[MACHINE] || !name_is_safe(h->header[MACHINE]))
 		return err_set(e, ERR_PEER,
 			       "the answer has no valid Edeploy-Machine");
@@ -74,6 +77,7 @@ take_script(struct http_answer *h, const struct ask *a, struct ask_answer *out,
 	out->script = h->body;
 	h->body = (struct buf){ 0 };
 	out->profile = STEAL(h->header[PROFILE]);
+	out->store = STEAL(h->header[STORE]);
 	out->machine = STEAL(h->header[MACHINE]);
 	snprintf(out->token, sizeof(out->token), "%s", h->header[TOKEN]);
 	return 0;
@@ -122,9 +126,9 @@ ask_once(const struct ask *a, struct ask_answer *out, struct err *e)
 				.deadline_ms = a->deadline_ms,
 				.max_body = ASK_SCRIPT_MAX,
 				.want = { "Edeploy-Length", "Edeploy-Blake2b",
-					  "Edeploy-Profile", "Edeploy-Machine",
-					  "Edeploy-Run", "Edeploy-Token",
-					  "Retry-After" } };
+					  "Edeploy-Profile", "Edeploy-Store",
+					  "Edeploy-Machine", "Edeploy-Run",
+					  "Edeploy-Token", "Retry-After" } };
 	struct http_answer h = { 0 };
 	int bad;
 
@@ -148,6 +152,7 @@ ask_answer_clear(struct ask_answer *a)
 {
 	buf_clear(&a->script);
 	free(a->profile);
+	free(a->store);
 	free(a->machine);
 	free(a->said);
 	*a = (struct ask_answer){ 0 };

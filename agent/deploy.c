@@ -160,7 +160,8 @@ script_phase(void *ctx, const char *name)
 
 /* What tells this machine from every other, in the same words at each of its
  * runs: what the script leaves on disks is recognised by it. The id alone
- * repeats from server to server. */
+ * repeats from store to store, and a store that was lost is another one: what
+ * it knew as installed must not look free to its successor. */
 static char *
 identity_of(const struct deploy *d)
 {
@@ -168,8 +169,8 @@ identity_of(const struct deploy *d)
 	const char *serial =
 		facts_find(d->facts, "system", "product", "serial");
 
-	return base_printf("%s %s %s", d->answer.machine, uuid ? uuid : "",
-			   serial ? serial : "");
+	return base_printf("%s %s %s %s", d->answer.store, d->answer.machine,
+			   uuid ? uuid : "", serial ? serial : "");
 }
 
 /* The parts of a failed command, for the report. */

@@ -19,7 +19,7 @@ struct http_ask {
 	int connect_ms;      /* 0: 10 s */
 	int deadline_ms;     /* whole exchange; 0: 60 s */
 	size_t max_body;     /* of the answer; 0: 16 MiB */
-	const char *want[8]; /* answer headers to keep, NULL-terminated */
+	const char *want[8]; /* answer headers to keep, the rest NULL */
 };
 
 struct http_answer {

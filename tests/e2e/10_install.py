@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """From power-on to its own disk: a machine boots by PXE (iPXE), is matched,
 installed with the role tiny, reboots from its own disk to a login, and is what
-CMDB and script say. Then it is booted by PXE again and boots its disk."""
+CMDB and script say. Then it is booted by PXE again and boots its disk, also
+when it is another menu that knows nothing, or a server that has forgotten."""
 import os
 import re
 import sys
@@ -66,6 +67,8 @@ def main():
     if good:
         again(t, work, server, disk, url)
         by_old_menu(t, work, server, rsyncd, disk)
+        server.stop()
+        lost_store(t, work, programs, boot, vm.words(rsyncd), disk)
     return t.end()
 
 
@@ -98,6 +101,23 @@ def by_old_menu(t, work, server, rsyncd, disk):
     machine = vm.Vm(work, "menu2", disk, pxe="pxelinux.0", tftp=tftp)
     t.check("and its disk boots", machine.expect("login:", 300),
             machine.tail())
+    machine.stop()
+
+
+def lost_store(t, work, programs, boot, words, disk):
+    """A server that has forgotten all machines does not install over one."""
+    os.makedirs(f"{work}/lost")
+    server = vm.Edeployd(programs, f"{work}/site", boot, f"{work}/lost", words)
+    before = disk.sha256()
+    machine = vm.Vm(work, "forgotten", disk,
+                    pxe=f"http://{vm.HOST}:{server.port}/boot.ipxe")
+    t.check("without the store it is asked for and halts",
+            machine.wait_off(300), machine.tail())
+    m = server.show()
+    t.check("it has the same id and its entry, and the same disk is foreign",
+            m.get("id") == "m1" and m.get("hostname") == "host3" and
+            "not left by eDeploy on this machine" in str(m.get("reason")), m)
+    t.check("not a byte of which changed", disk.sha256() == before)
     machine.stop()
 
 

@@ -99,6 +99,7 @@ answer(struct site *s, const struct site_upload *u, struct site_reply *out,
 
 	if (str_eq(what, "error"))
 		return err_set(e, ERR_SYS, "the store is full");
+	out->store = "0123456789abcdef";
 	out->machine = base_strdup("m1");
 	out->outcome = str_eq(what, "local")     ? SITE_BOOT_LOCAL
 		       : str_eq(what, "nomatch") ? SITE_NO_MATCH
