@@ -5,14 +5,11 @@
  * switches come back, and the console says what is missing meanwhile. */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <ifaddrs.h>
-#include <net/if.h>
 #include <netdb.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -20,10 +17,10 @@
 #include "lib/buf.h"
 #include "lib/clock.h"
 #include "lib/file.h"
-#include "lib/proc.h"
 #include "lib/text.h"
 
 #include "agent/net.h"
+#include "agent/nic.h"
 
 #define LOOK_MS 500
 #define CONNECT_MS 3000
@@ -32,18 +29,6 @@
 #define SAY_MAX_MS 60000
 #define INTERFACES_MAX 256
 #define LEASE_DIR "/run/edeploy/net"
-#define DHCP_SCRIPT "/etc/udhcpc.script"
-
-/* ---- one interface ---- */
-
-struct nic {
-	char name[IFNAMSIZ];  /* of the port */
-	char works[IFNAMSIZ]; /* where the address goes: the port or a VLAN */
-	bool up, configured, carrier, has_address;
-	int64_t up_ms, link_ms; /* when it was set up, when it had a link */
-	char address[INET_ADDRSTRLEN];
-	pid_t dhcp; /* 0: none */
-};
 
 struct net {
 	const struct net_opts *opts;
@@ -71,116 +56,16 @@ say(struct net *n, const char *fmt, ...)
 	n->opts->say(n->opts->ctx, buf_text(&line));
 }
 
-static int
-set_up(const char *name)
-{
-	AUTO_CLOSE int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	struct ifreq ask = { 0 };
-
-	snprintf(ask.ifr_name, sizeof(ask.ifr_name), "%s", name);
-	if (fd < 0 || ioctl(fd, SIOCGIFFLAGS, &ask) < 0)
-		return -1;
-	ask.ifr_flags |= IFF_UP;
-	return ioctl(fd, SIOCSIFFLAGS, &ask);
-}
-
-static bool
-read_carrier(const char *name)
-{
-	AUTO_FREE char *path = base_printf("/sys/class/net/%s/carrier", name);
-	AUTO_FREE char *line = file_line("", path);
-
-	return str_eq(line, "1");
-}
-
-static int
-make_vlan(struct nic *c, unsigned vlan, struct err *e)
-{
-	char id[16];
-	const char *const add[] = { "ip",    "link", "add",    "link",
-				    c->name, "name", c->works, "type",
-				    "vlan",  "id",   id,       NULL };
-
-	snprintf(id, sizeof(id), "%u", vlan);
-	if (snprintf(c->works, sizeof(c->works), "%s.%u", c->name, vlan) >=
-	    IFNAMSIZ)
-		return err_set(e, ERR_INPUT,
-			       "%s.%u is longer than an interface name can be",
-			       c->name, vlan);
-	if (if_nametoindex(c->works) == 0 && proc_ok(add, NULL, e) < 0)
-		return -1;
-	if (set_up(c->works) < 0)
-		return err_sys(e, "%s: set up", c->works);
-	return 0;
-}
-
-/* The client stays in the foreground of its own session and lives on: it
- * renews the lease until the machine reboots. */
-static pid_t
-start_dhcp(const char *name)
-{
-	const char *const argv[] = { "udhcpc", "-f", "-S",        "-i", name,
-				     "-t",     "3",  "-T",        "2",  "-A",
-				     "3",      "-s", DHCP_SCRIPT, NULL };
-	pid_t pid = fork();
-	int null;
-
-	if (pid != 0)
-		return pid;
-	setsid();
-	null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	dup2(null, 0);
-	dup2(null, 1);
-	dup2(null, 2);
-	execvp(argv[0], (char *const *)(uintptr_t)argv);
-	_exit(127);
-}
-
-static int
-give_static(const struct nic *c, const char *cidr, struct err *e)
-{
-	const char *const add[] = { "ip",  "addr",   "replace", cidr,
-				    "dev", c->works, NULL };
-
-	return proc_ok(add, NULL, e);
-}
-
-/* What an earlier client left would look like this one's answer, and go away
- * when this one starts. */
-static void
-forget_addresses(const struct nic *c)
-{
-	const char *const flush[] = { "ip",  "-4",     "addr", "flush",
-				      "dev", c->works, NULL };
-	struct err ignored;
-
-	proc_ok(flush, NULL, &ignored);
-}
-
 static void
 configure(struct net *n, struct nic *c)
 {
 	const struct net_rule *r = net_rule_for(&n->rules, c->name);
 	struct err e = { 0 };
-	int bad = 0;
 
-	c->configured = true;
-	c->link_ms = clock_boot_ms();
-	snprintf(c->works, sizeof(c->works), "%s", c->name);
-	if (r->how == NET_NONE) {
-		say(n, "%s: left alone, as IP= says", c->name);
-		return;
-	}
-	if (r->vlan)
-		bad = make_vlan(c, r->vlan, &e);
-	if (!bad && r->how == NET_STATIC)
-		bad = give_static(c, r->cidr, &e);
-	if (!bad && r->how == NET_DHCP) {
-		forget_addresses(c);
-		c->dhcp = start_dhcp(c->works);
-	}
-	if (bad)
+	if (nic_configure(c, r, &e) < 0)
 		say(n, "%s: %s", c->name, e.text);
+	else if (r->how == NET_NONE)
+		say(n, "%s: left alone, as IP= says", c->name);
 	else if (r->how == NET_DHCP)
 		say(n, "%s: link is up, asking for an address", c->works);
 	else
@@ -266,10 +151,10 @@ look(struct net *n)
 		struct nic *c = &n->nic[i];
 
 		if (!c->up) {
-			c->up = set_up(c->name) == 0;
+			c->up = nic_set_up(c->name) == 0;
 			c->up_ms = clock_boot_ms();
 		}
-		c->carrier = c->up && read_carrier(c->name);
+		c->carrier = c->up && nic_has_link(c->name);
 		if (c->carrier && !c->configured)
 			configure(n, c);
 		/* a client that died (out of memory, no program) starts again
@@ -332,6 +217,21 @@ server_answers(struct net *n)
 
 /* ---- patience ---- */
 
+/* An item of IP= that no interface has the name of. */
+static void
+say_unknown(struct net *n)
+{
+	size_t i;
+
+	for (i = 0; i < n->rules.len; i++) {
+		const char *name = n->rules.at[i].name;
+
+		if (!str_eq(name, "all") && !str_eq(name, "other") &&
+		    !find_nic(n, name))
+			say(n, "%s: IP= names it, and it is not here", name);
+	}
+}
+
 static void
 say_missing(struct net *n)
 {
@@ -350,6 +250,7 @@ say_missing(struct net *n)
 			say(n, "%s: no answer from a DHCP server yet",
 			    c->works);
 	}
+	say_unknown(n);
 	if (n->len == 0)
 		say(n, "no network interface found: its driver may be missing "
 		       "from this initrd");

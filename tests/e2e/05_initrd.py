@@ -65,11 +65,6 @@ def more_disks(work):
     return argv
 
 
-def prompt(machine):
-    machine.send("\n")
-    return machine.expect(r"initrd# ", 30)
-
-
 def look_around(t, m):
     nodes = (m.run("ls /sys/block") or "").split()
     for want in ("vda", "nvme0n1", "sda", "sdb"):
@@ -94,11 +89,11 @@ def debug_shell(t, work):
             m.expect(r"edeploy-agent \S+, run [0-9a-f]{32}", 180), m.tail())
     t.check("the agent asks DHCP and looks for the server",
             m.expect(r"Connection refused: look at edeployd", 60), m.tail())
-    t.check("a shell on the serial console", prompt(m), m.tail())
+    t.check("a shell on the serial console", m.prompt(), m.tail())
     look_around(t, m)
     m.send("exit\n")
     t.check("a shell that ends starts again",
-            m.expect(r"initrd# ", 30) and prompt(m), m.tail())
+            m.expect(r"initrd# ", 30) and m.prompt(), m.tail())
     m.send("kill -SEGV $(pidof edeploy-agent)\n")
     t.check("init outlives the agent and says what happened, also after the "
             "terminal was hung up",

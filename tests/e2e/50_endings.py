@@ -85,22 +85,6 @@ class Bench:
         time.sleep(1)  # a site is taken when it has been still for a moment
 
 
-def prompt(m):
-    m.send("\n")
-    return m.expect(r"initrd# ", 30)
-
-
-def again(m, words):
-    """A run more on the machine, from its shell."""
-    m.run(f"echo '{words}' >/tmp/words")
-    m.send("EDEPLOY_CONSOLE_SHELL=1 edeploy-agent deploy --cmdline /tmp/words"
-           " &\n")
-
-
-def end_run(m):
-    m.run("kill $!; killall udhcpc; wait")
-
-
 def sums(m):
     """What the parts begin with that are not to be touched."""
     return re.findall(r"^[0-9a-f]{64}", m.run(
@@ -116,7 +100,7 @@ def to_console(t, b, m):
         f"OS and OS_VER make it tiny {NEW}", 120), m.tail())
     t.check("xfs, /boot, mirror and volume are made, and it is installed",
             m.expect(r"DONE: console", 120), m.tail())
-    t.check("ONSUCCESS=console gives a shell", prompt(m), m.tail())
+    t.check("ONSUCCESS=console gives a shell", m.prompt(), m.tail())
     t.check("the server says installed",
             b.server.show().get("condition") == "installed", b.server.show())
     t.check("UPLOAD_LOG=0 keeps the log here", b.logs() == [], b.logs())
@@ -137,35 +121,35 @@ def guarded(t, b, m):
              r"FAILED: .*linux_raid_member")):
         b.server.ctl("reinstall", "m1")
         m.run(prepare)
-        again(m, b.words("ONFAILURE=console"))
+        m.deploy(b.words("ONFAILURE=console"))
         t.check(what, m.expect(want, 90), m.tail())
-        end_run(m)
+        m.end_deploy()
     b.give("disk.label('vdd')\n")
-    again(m, b.words("ONFAILURE=console"))
+    m.deploy(b.words("ONFAILURE=console"))
     t.check("a disk that LVM holds is in use",
             m.expect(r"FAILED: .*/dev/vdd is in use: held by dm-0", 90),
             m.tail())
-    end_run(m)
+    m.end_deploy()
     m.run("vgchange -an data")
-    again(m, b.words("ONFAILURE=console"))
+    m.deploy(b.words("ONFAILURE=console"))
     t.check("a volume of LVM is refused",
             m.expect(r"FAILED: .*LVM2_member", 90), m.tail())
-    end_run(m)
+    m.end_deploy()
     after = sums(m)
     t.check("not a byte of them changed", len(before) == 2 and after == before,
             (before, after))
     b.give("disk.format('vdd', 'btrfs', {wipe = 'any'})\n")
-    again(m, b.words("ONFAILURE=console"))
+    m.deploy(b.words("ONFAILURE=console"))
     t.check("a file system without its program is refused before it is wiped",
             m.expect(r"FAILED: .*mkfs.btrfs is not in this initrd", 90) and
             sums(m) == before, m.tail())
-    end_run(m)
+    m.end_deploy()
 
 
 def halted(t, b, m):
     before = b.logs()
     b.give(SCRIPT % "'any'")
-    again(m, b.words("ONSUCCESS=halt UPLOAD_LOG=1"))
+    m.deploy(b.words("ONSUCCESS=halt UPLOAD_LOG=1"))
     t.check("wipe='any' installs over RAID and LVM",
             m.expect(r"DONE: halt", 120), m.tail())
     t.check("ONSUCCESS=halt switches it off", m.wait_off(60), m.tail())

@@ -269,6 +269,20 @@ class Vm(Process):
         with open(self.words_path, errors="replace") as f:
             return f.read()[-2000:]
 
+    def prompt(self):
+        """True when a shell of the initrd waits on the console."""
+        self.send("\n")
+        return self.expect(r"initrd# ", 30)
+
+    def deploy(self, words):
+        """Begins a run more of the agent, from the shell of the initrd."""
+        self.run(f"echo '{words}' >/tmp/words")
+        self.send("EDEPLOY_CONSOLE_SHELL=1 edeploy-agent deploy --cmdline "
+                  "/tmp/words &\n")
+
+    def end_deploy(self):
+        self.run("kill $!; killall udhcpc; wait")
+
     def tail(self):
         return self.text[-3000:] + self.said()
 
