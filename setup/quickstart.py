@@ -124,10 +124,13 @@ class Watch(vm.Process):
 def follow(watch, machine, console, patience):
     """Until its own disk shows a login prompt."""
     end = SECONDS() + patience
-    waits = False
+    starts = waits = False
     while SECONDS() < end:
         found = machine.expect(r"\blogin: ?$", 0.5)
         console.show(machine.text)
+        if not starts and "Linux version" in machine.text:
+            step("its kernel starts, from the network")
+            starts = True
         if watch.over() and not waits:
             step("it starts from its own disk")
             waits = True
@@ -156,8 +159,8 @@ def look_further(keep):
     ctl = "build/edeployctl"
     conf = f"-c {os.path.relpath(WORK)}/edeploy.conf"
     print(f"""
-  the site       {os.path.relpath(WORK)}/site (check it: \
-{ctl} check {conf})
+  the site       {os.path.relpath(WORK)}/site
+                 {ctl} check {conf}
   the log        {os.path.relpath(WORK)}/vm.console""")
     if keep:
         print(f"""  the server     {ctl} machines {conf}
