@@ -11,8 +11,8 @@ import tempfile
 SOURCE, BUILD = map(os.path.abspath, sys.argv[1:3])
 count = failed = 0
 
-PROGRAMS = ["lib/edeploy/edeploy", "lib/edeploy/init", "sbin/edeploy-agent",
-            "sbin/edeployctl", "sbin/edeployd"]
+PROGRAMS = ["lib/edeploy/edeploy", "lib/edeploy/init", "bin/edeploy-agent",
+            "bin/edeployctl", "sbin/edeployd"]
 RECIPES = ["initrd/build", "initrd/udhcpc.script", "rsyncd/build-role",
            "rsyncd/conf"]
 FILES = {  # where: the files of the source that stand there, and nothing else
@@ -82,7 +82,7 @@ def check_programs(at):
         check(f"{path} starts there", p.returncode == 0 and
               p.stdout.startswith(os.path.basename(path) + " "), p.stderr)
     site = f"{at}/share/doc/edeploy/examples/site"
-    p = run(f"{at}/sbin/edeployctl", "check", "--site", site)
+    p = run(f"{at}/bin/edeployctl", "check", "--site", site)
     problems = p.stdout.splitlines()
     check("the example site wants nothing but a script for hp",
           len(problems) == 1 and "hp.configure: missing" in problems[0],
