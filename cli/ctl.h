@@ -64,5 +64,8 @@ int cmd_show(int argc, char **argv);
 int cmd_watch(int argc, char **argv);
 int cmd_reinstall(int argc, char **argv);
 int cmd_release(int argc, char **argv);
+int cmd_same(int argc, char **argv);
+int cmd_distinct(int argc, char **argv);
+int cmd_forget(int argc, char **argv);
 
 #endif

@@ -5,6 +5,7 @@
 #include "cli/ctl.h"
 #include "lib/base.h"
 #include "lib/cmd.h"
+#include "lib/text.h"
 
 /* "tree 43 %" while it installs; where it failed; nothing of one that is
  * installed. */
@@ -104,6 +105,49 @@ change(int argc, char **argv, const char *action, const char *said)
 		printf("%s: %s\n", c.words[0], said);
 	ctl_clear(&c);
 	return code;
+}
+
+static int
+relate(int argc, char **argv, const char *action, const char *said)
+{
+	AUTO_CLEAR(buf) path = { 0 };
+	AUTO_FREE char *first = NULL;
+	struct err e = { 0 };
+	struct ctl c;
+	int code = CMD_DONE;
+
+	if (ctl_options(&c, argc, argv, 2, 2) < 0)
+		return CMD_USAGE;
+	first = ctl_machine_path(c.words[0], action);
+	buf_printf(&path, "%s?other=", first);
+	text_url_encode(c.words[1], &path);
+	if (ctl_ask(&c, "POST", buf_text(&path), 0, NULL, &e) < 0)
+		code = ctl_fail(&e);
+	else if (c.json)
+		puts("{}");
+	else
+		printf("%s and %s: %s\n", c.words[0], c.words[1], said);
+	ctl_clear(&c);
+	return code;
+}
+
+int
+cmd_same(int argc, char **argv)
+{
+	return relate(argc, argv, "same", "one machine");
+}
+
+int
+cmd_distinct(int argc, char **argv)
+{
+	return relate(argc, argv, "distinct",
+		      "two machines; what both say counts for neither");
+}
+
+int
+cmd_forget(int argc, char **argv)
+{
+	return change(argc, argv, "forget", "forgotten");
 }
 
 int

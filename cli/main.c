@@ -64,6 +64,22 @@ static const struct cmd commands[] = {
 	  "At its next run it is asked for anew. What is on its disks "
 	  "stays there.\n",
 	  cmd_release },
+	{ "same", "MACHINE MACHINE " LIVE, "say that two rows are one machine",
+	  "For a machine that waits, since so much of it was exchanged that "
+	  "nobody is sure\nwho it is. The row that has a profile stays, else "
+	  "the older one. Undoes distinct.\n",
+	  cmd_same },
+	{ "distinct", "MACHINE MACHINE " LIVE,
+	  "say that two machines are two, whatever they share",
+	  "For a machine that waits, since it says what another one says: a "
+	  "cloned UUID, a\nnetwork card that was moved. What both say counts "
+	  "for neither from now on.\n",
+	  cmd_distinct },
+	{ "forget", "MACHINE " LIVE,
+	  "forget a machine that has no profile any more",
+	  "Its row, runs and events are gone; logs in LOGDIR stay. Release it "
+	  "first.\n",
+	  cmd_forget },
 };
 
 static const struct cmd_program program = {

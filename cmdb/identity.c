@@ -163,6 +163,73 @@ identity_settle(struct identity *id)
 	id->serial = NULL;
 }
 
+/* ---- its values, one by one ---- */
+
+bool
+identity_at(const struct identity *id, size_t i, enum identity_kind *kind,
+	    const char **value)
+{
+	const char *alone[2];
+	size_t n = 0;
+
+	if (id->uuid)
+		alone[n++] = id->uuid;
+	if (id->serial)
+		alone[n++] = id->serial;
+	if (i < n) {
+		*kind = alone[i] == id->uuid ? IDENTITY_UUID : IDENTITY_SERIAL;
+		*value = alone[i];
+		return true;
+	}
+	if (i - n >= id->macs_len)
+		return false;
+	*kind = IDENTITY_MAC;
+	*value = id->macs[i - n];
+	return true;
+}
+
+bool
+identity_has(const struct identity *id, enum identity_kind kind,
+	     const char *value)
+{
+	enum identity_kind k;
+	const char *v;
+
+	for (size_t i = 0; identity_at(id, i, &k, &v); i++)
+		if (k == kind && str_eq(v, value))
+			return true;
+	return false;
+}
+
+static void
+drop_text(char **slot, const char *value)
+{
+	if (!str_eq(*slot, value))
+		return;
+	free(*slot);
+	*slot = NULL;
+}
+
+void
+identity_remove(struct identity *id, enum identity_kind kind, const char *value)
+{
+	AUTO_FREE char *copy = base_strdup(value); /* may be what goes */
+	size_t i;
+
+	if (kind == IDENTITY_UUID)
+		drop_text(&id->uuid, copy);
+	if (kind == IDENTITY_SERIAL)
+		drop_text(&id->serial, copy);
+	for (i = 0; kind == IDENTITY_MAC && i < id->macs_len; i++)
+		if (str_eq(id->macs[i], copy)) {
+			free(id->macs[i]);
+			id->macs_len--;
+			memmove(id->macs + i, id->macs + i + 1,
+				(id->macs_len - i) * sizeof(*id->macs));
+			break;
+		}
+}
+
 /* ---- judging ---- */
 
 struct likeness {

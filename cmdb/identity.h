@@ -1,6 +1,7 @@
 #ifndef CMDB_IDENTITY_H
 #define CMDB_IDENTITY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "lib/base.h"
@@ -23,6 +24,14 @@ void identity_add(struct identity *id, enum identity_kind kind,
 
 /* After the last add: drop a serial that repeats the UUID or a MAC. */
 void identity_settle(struct identity *id);
+
+/* The i-th of its values; false past the last. `value` is borrowed. */
+bool identity_at(const struct identity *id, size_t i, enum identity_kind *kind,
+		 const char **value);
+bool identity_has(const struct identity *id, enum identity_kind kind,
+		  const char *value);
+void identity_remove(struct identity *id, enum identity_kind kind,
+		     const char *value);
 
 struct identity_known {
 	const char *machine;

@@ -25,6 +25,9 @@ handler machines_get;    /* machines.c */
 handler machine_get;
 handler machine_reinstall;
 handler machine_release;
+handler machine_same;
+handler machine_distinct;
+handler machine_forget;
 handler machine_explain;
 handler explain_post;
 handler problems_get;

@@ -91,6 +91,61 @@ machine_release(struct app *a, const struct request *r, const char *name,
 	change(a, r, name, site_release, out);
 }
 
+/* Of two machines: the path names one, `other` the other. */
+static void
+relate(struct app *a, const struct request *r, const char *name,
+       int (*act)(struct site *, const char *, const char *, struct err *),
+       struct reply *out)
+{
+	AUTO_FREE char *other = NULL;
+	struct site *s = app_site_asked(a, r, out);
+	struct err e = { 0 };
+
+	if (!s)
+		return;
+	if (query_get(r->query, "other", 200, &other, &e) < 0) {
+		reply_err(out, &e, 400);
+	} else if (!other) {
+		reply_error(out, 400, "other=MACHINE is missing");
+	} else if (act(s, name, other, &e) < 0) {
+		reply_err(out, &e, 409);
+	} else {
+		AUTO(value) done = value_dict();
+
+		reply_json(out, done);
+	}
+}
+
+void
+machine_same(struct app *a, const struct request *r, const char *name,
+	     struct reply *out)
+{
+	relate(a, r, name, site_same, out);
+}
+
+void
+machine_distinct(struct app *a, const struct request *r, const char *name,
+		 struct reply *out)
+{
+	relate(a, r, name, site_distinct, out);
+}
+
+void
+machine_forget(struct app *a, const struct request *r, const char *name,
+	       struct reply *out)
+{
+	AUTO(value) done = value_dict();
+	struct site *s = app_site_asked(a, r, out);
+	struct err e = { 0 };
+
+	if (!s)
+		return;
+	if (site_forget(s, name, &e) < 0)
+		reply_err(out, &e, 409);
+	else
+		reply_json(out, done);
+}
+
 void
 machine_explain(struct app *a, const struct request *r, const char *name,
 		struct reply *out)

@@ -23,10 +23,9 @@ struct asking {
 
 /* ---- who.c ---- */
 
-/* Fills a->m, making a new machine where nobody known says the same. `why` is
- * empty when the machine may go on. */
-int find_machine(struct site *s, struct asking *a, char why[200],
-		 struct err *e);
+/* Fills a->m, making a new machine where nobody known says the same. *why
+ * (owned) is NULL when the machine may go on. Of a->id, what counts is left. */
+int find_machine(struct site *s, struct asking *a, char **why, struct err *e);
 
 /* ---- answer.c ---- */
 

@@ -84,6 +84,29 @@ release(struct site *s, void *ctx, struct err *e)
 	return failed;
 }
 
+static int
+forget(struct site *s, void *ctx, struct err *e)
+{
+	struct store_machine m = { 0 };
+	int failed = machine_by_name(s->writer, ctx, &m, e);
+
+	if (failed == 0 && m.profile)
+		failed = err_set(e, ERR_REFUSED,
+				 "m%lld has profile %.60s; edeployctl release "
+				 "it first",
+				 (long long)m.id, m.profile);
+	if (failed == 0)
+		failed = store_machine_drop(s->writer, m.id, e);
+	store_machine_clear(&m);
+	return failed;
+}
+
+int
+site_forget(struct site *s, const char *name, struct err *e)
+{
+	return site_write(s, forget, (void *)(uintptr_t)name, e);
+}
+
 int
 site_release(struct site *s, const char *name, struct err *e)
 {

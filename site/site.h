@@ -125,6 +125,20 @@ int site_reinstall(struct site *s, const char *name, struct err *e);
 /* Give unit and entry back; the machine is asked for anew at its next run. */
 int site_release(struct site *s, const char *name, struct err *e);
 
+/* These two rows are one machine: what it is known by and its runs become the
+ * row's that has a profile, else the older one's; the other is gone. Undoes
+ * site_distinct. ERR_REFUSED: both have a profile, or a value is a third
+ * machine's. */
+int site_same(struct site *s, const char *a, const char *b, struct err *e);
+
+/* These are two machines: what both say (a cloned UUID, a NIC that wanders)
+ * says nothing about who a machine is from now on. ERR_REFUSED: nothing is the
+ * same, or one would have nothing left to be known by. */
+int site_distinct(struct site *s, const char *a, const char *b, struct err *e);
+
+/* Its row, runs and events are gone. ERR_REFUSED while it has a profile. */
+int site_forget(struct site *s, const char *name, struct err *e);
+
 /* Why this machine, or one with these facts (`name` NULL), gets what it would
  * get if it asked now. Changes nothing. `out` as docs/wire.md has it.
  * ERR_REFUSED as site_machine. */

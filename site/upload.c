@@ -9,12 +9,12 @@ static int
 decide(struct site *s, void *ctx, struct err *e)
 {
 	struct asking *a = ctx;
-	char why[200] = "";
+	AUTO_FREE char *why = NULL;
 	int again;
 
-	if (find_machine(s, a, why, e) < 0)
+	if (find_machine(s, a, &why, e) < 0)
 		return -1;
-	if (*why)
+	if (why)
 		return turn_away(s, a, SITE_WAITS, why, e);
 	again = answer_same_run(s, a, e);
 	if (again != 0)

@@ -1,8 +1,9 @@
 /* Which machine asks: judged by what it says of itself against what the store
- * knows of every machine that says one of the same things. */
+ * knows of every machine that says one of the same things. A machine that
+ * cannot be told from others, or from nothing, is a stranger: shown as one row
+ * for each set of values, until an operator says who it is. */
 #include "site/asking.h"
-
-#define FINGERPRINT 3 /* identity kind of machines that wait: all they say */
+#include "site/who.h"
 
 struct known_list {
 	struct identity_known *at;
@@ -25,8 +26,8 @@ consider(struct site *s, struct known_list *k, int kind, const char *value,
 	int64_t id = 0;
 	size_t i;
 
-	if (!value || store_identity_find(s->writer, kind, value, &id, e) < 0)
-		return value ? -1 : 0;
+	if (store_identity_find(s->writer, kind, value, &id, e) < 0)
+		return -1;
 	for (i = 0; i < k->len; i++)
 		if (k->ids[i] == id)
 			return 0;
@@ -57,45 +58,90 @@ static int
 find_known(struct site *s, const struct identity *id, struct known_list *k,
 	   struct err *e)
 {
-	size_t i;
+	enum identity_kind kind;
+	const char *value;
 
-	if (consider(s, k, IDENTITY_UUID, id->uuid, e) < 0 ||
-	    consider(s, k, IDENTITY_SERIAL, id->serial, e) < 0)
-		return -1;
-	for (i = 0; i < id->macs_len; i++)
-		if (consider(s, k, IDENTITY_MAC, id->macs[i], e) < 0)
+	for (size_t i = 0; identity_at(id, i, &kind, &value); i++)
+		if (consider(s, k, kind, value, e) < 0)
 			return -1;
 	return 0;
 }
 
-/* A changed UUID or serial takes the old one's place; MACs add up. */
-static int
-learn(struct site *s, int64_t machine, int kind, const char *value,
-      const char *old, struct err *e)
+int
+who_is(struct site *s, const struct identity *id, struct who *out,
+       struct err *e)
 {
-	if (!value || str_eq(value, old))
-		return 0;
-	if (old && store_identity_drop(s->writer, machine, kind, old, e) < 0)
+	__attribute__((cleanup(known_list_clear))) struct known_list k = { 0 };
+	size_t at = 0;
+
+	*out = (struct who){ 0 };
+	if (find_known(s, id, &k, e) < 0)
 		return -1;
-	return store_identity_add(s->writer, machine, kind, value, e);
+	out->verdict = identity_judge(id, k.at, k.len, &at, out->why);
+	for (size_t i = 0; i < k.len && i < ARRAY_LEN(out->like); i++)
+		out->like[i] = k.ids[i];
+	if (out->verdict == IDENTITY_KNOWN)
+		out->machine = k.ids[at];
+	return 0;
 }
 
+int
+who_counts(struct site *s, struct identity *id, struct err *e)
+{
+	enum identity_kind kind;
+	const char *value;
+	size_t i = 0;
+	bool shared;
+
+	while (identity_at(id, i, &kind, &value)) {
+		if (store_shared(s->writer, kind, value, &shared, e) < 0)
+			return -1;
+		if (shared)
+			identity_remove(id, kind, value);
+		else
+			i++;
+	}
+	return 0;
+}
+
+/* ---- learning ---- */
+
+/* A changed UUID or serial takes the old one's place. */
 static int
-learn_all(struct site *s, const struct asking *a, const struct identity *old,
+drop_old(struct site *s, int64_t machine, enum identity_kind kind,
+	 const char *old, const char *now, struct err *e)
+{
+	if (!old || !now || str_eq(old, now))
+		return 0;
+	return store_identity_drop(s->writer, machine, kind, old, e);
+}
+
+int
+who_learn(struct site *s, int64_t machine, const struct identity *now,
 	  struct err *e)
 {
-	size_t i;
+	struct identity old = { 0 };
+	enum identity_kind kind;
+	const char *value;
+	int failed =
+		store_identities(s->writer, machine, add_known_value, &old, e);
 
-	if (learn(s, a->m.id, IDENTITY_UUID, a->id.uuid, old->uuid, e) < 0 ||
-	    learn(s, a->m.id, IDENTITY_SERIAL, a->id.serial, old->serial, e) <
-		    0)
-		return -1;
-	for (i = 0; i < a->id.macs_len; i++)
-		if (store_identity_add(s->writer, a->m.id, IDENTITY_MAC,
-				       a->id.macs[i], e) < 0)
-			return -1;
-	return 0;
+	if (failed == 0)
+		failed = drop_old(s, machine, IDENTITY_UUID, old.uuid,
+				  now->uuid, e);
+	if (failed == 0)
+		failed = drop_old(s, machine, IDENTITY_SERIAL, old.serial,
+				  now->serial, e);
+	for (size_t i = 0; failed == 0 && identity_at(now, i, &kind, &value);
+	     i++)
+		if (!identity_has(&old, kind, value))
+			failed = store_identity_add(s->writer, machine, kind,
+						    value, e);
+	identity_clear(&old);
+	return failed;
 }
+
+/* ---- strangers ---- */
 
 static int
 add_machine(struct site *s, struct asking *a, struct err *e)
@@ -105,27 +151,33 @@ add_machine(struct site *s, struct asking *a, struct err *e)
 	return store_machine_add(s->writer, &a->m, e);
 }
 
-/* A machine that cannot be told from others, or from nothing, is still shown:
- * as one row for each set of values that it says. */
-static int
-find_stranger(struct site *s, struct asking *a, struct err *e)
+/* All that it says, shared by others or not. */
+static void
+fingerprint(const struct asking *a, char mark[HASH_HEX])
 {
 	AUTO_CLEAR(buf) says = { 0 };
-	char mark[HASH_HEX];
-	bool found = false;
-	int64_t id;
+	enum identity_kind kind;
+	const char *value;
 	size_t i;
 
 	buf_printf(&says, "%s|%s", a->id.uuid ? a->id.uuid : "",
 		   a->id.serial ? a->id.serial : "");
-	for (i = 0; i < a->id.macs_len; i++)
-		buf_printf(&says, "|%s", a->id.macs[i]);
-	if (!a->id.uuid && !a->id.serial && !a->id.macs_len)
+	for (i = 0; identity_at(&a->id, i, &kind, &value); i++)
+		if (kind == IDENTITY_MAC)
+			buf_printf(&says, "|%s", value);
+	if (i == 0)
 		buf_str(&says, a->facts_hash);
 	hash_hex(says.at, says.len, mark);
-	if (store_identity_find(s->writer, FINGERPRINT, mark, &id, e) < 0)
-		return -1;
-	if (id && store_machine_get(s->writer, id, &a->m, &found, e) < 0)
+}
+
+static int
+find_stranger(struct site *s, struct asking *a, const char *mark,
+	      int64_t stranger, struct err *e)
+{
+	bool found = false;
+
+	if (stranger &&
+	    store_machine_get(s->writer, stranger, &a->m, &found, e) < 0)
 		return -1;
 	if (found)
 		return 0;
@@ -134,28 +186,66 @@ find_stranger(struct site *s, struct asking *a, struct err *e)
 	return store_identity_add(s->writer, a->m.id, FINGERPRINT, mark, e);
 }
 
-/* Fills a->m. *why is empty when the machine may go on. */
-int
-find_machine(struct site *s, struct asking *a, char why[200], struct err *e)
+/* Nobody is like it any more: the row that it waited in becomes its own. */
+static int
+find_new(struct site *s, struct asking *a, const char *mark, int64_t stranger,
+	 struct err *e)
 {
-	__attribute__((cleanup(known_list_clear))) struct known_list k = { 0 };
-	const struct identity nobody = { 0 };
-	size_t at = 0;
+	if (find_stranger(s, a, mark, stranger, e) < 0 ||
+	    store_identity_drop(s->writer, a->m.id, FINGERPRINT, mark, e) < 0)
+		return -1;
+	return who_learn(s, a->m.id, &a->id, e);
+}
+
+static int
+find_again(struct site *s, struct asking *a, int64_t machine, int64_t stranger,
+	   struct err *e)
+{
 	bool found;
 
-	if (find_known(s, &a->id, &k, e) < 0)
+	if (stranger && store_machine_drop(s->writer, stranger, e) < 0)
 		return -1;
-	switch (identity_judge(&a->id, k.at, k.len, &at, why)) {
-	case IDENTITY_NEW:
-		if (add_machine(s, a, e) < 0)
-			return -1;
-		return learn_all(s, a, &nobody, e);
-	case IDENTITY_KNOWN:
-		if (store_machine_get(s->writer, k.ids[at], &a->m, &found, e) <
-		    0)
-			return -1;
-		return learn_all(s, a, &k.at[at].id, e);
-	default:
-		return find_stranger(s, a, e);
-	}
+	if (store_machine_get(s->writer, machine, &a->m, &found, e) < 0)
+		return -1;
+	return who_learn(s, a->m.id, &a->id, e);
+}
+
+/* What an operator can say about it. */
+static char *
+remedies(const struct who *w, int64_t id)
+{
+	long long me = (long long)id;
+	AUTO_CLEAR(buf) out = { 0 };
+
+	buf_str(&out, w->why);
+	if (w->like[0])
+		buf_printf(&out,
+			   "; if they are one: edeployctl same m%lld m%lld; "
+			   "if not: edeployctl distinct m%lld m%lld",
+			   (long long)w->like[0], me, (long long)w->like[0],
+			   me);
+	for (size_t i = 1; i < ARRAY_LEN(w->like) && w->like[i]; i++)
+		buf_printf(&out, "; or with m%lld", (long long)w->like[i]);
+	return buf_take(&out);
+}
+
+int
+find_machine(struct site *s, struct asking *a, char **why, struct err *e)
+{
+	char mark[HASH_HEX];
+	int64_t stranger = 0;
+	struct who w;
+
+	fingerprint(a, mark);
+	if (who_counts(s, &a->id, e) < 0 || who_is(s, &a->id, &w, e) < 0 ||
+	    store_identity_find(s->writer, FINGERPRINT, mark, &stranger, e) < 0)
+		return -1;
+	if (w.verdict == IDENTITY_NEW)
+		return find_new(s, a, mark, stranger, e);
+	if (w.verdict == IDENTITY_KNOWN)
+		return find_again(s, a, w.machine, stranger, e);
+	if (find_stranger(s, a, mark, stranger, e) < 0)
+		return -1;
+	*why = remedies(&w, a->m.id);
+	return 0;
 }

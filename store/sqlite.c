@@ -48,6 +48,19 @@ static const char *const sql[S_COUNT] = {
 			    " AND value = ?",
 	[S_IDENTITIES] = "SELECT kind, value FROM identities WHERE machine = ?"
 			 " ORDER BY kind, value",
+	[S_SHARED_ADD] = "INSERT INTO shared (kind, value) VALUES (?,?)"
+			 " ON CONFLICT DO NOTHING",
+	[S_SHARED_DROP] = "DELETE FROM shared WHERE kind = ? AND value = ?",
+	[S_SHARED_FIND] = "SELECT 1 FROM shared WHERE kind = ? AND value = ?",
+	[S_MACHINE_EVENTS_MOVE] = "UPDATE events SET machine = ? WHERE run IN"
+				  " (SELECT id FROM runs WHERE machine = ?)",
+	[S_MACHINE_RUNS_MOVE] = "UPDATE runs SET machine = ? WHERE machine = ?",
+	[S_MACHINE_EVENTS_DROP] = "DELETE FROM events WHERE run IN"
+				  " (SELECT id FROM runs WHERE machine = ?)",
+	[S_MACHINE_RUNS_DROP] = "DELETE FROM runs WHERE machine = ?",
+	[S_MACHINE_IDENTITIES_DROP] = "DELETE FROM identities"
+				      " WHERE machine = ?",
+	[S_MACHINE_DROP] = "DELETE FROM machines WHERE id = ?",
 	[S_ENTRY_ADD] = "INSERT INTO entries (profile, position, gen, fields,"
 			" origin, used, machine, gone, shape)"
 			" VALUES (?,?,?,?,?,?,nullif(?, 0),?,?)",

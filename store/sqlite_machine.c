@@ -118,6 +118,40 @@ store_machines(struct store *s, store_each_machine *each, void *ctx,
 	return !stop && row < 0 ? -1 : 0;
 }
 
+static int
+do_with(struct store *s, enum statement which, const char *kinds, int64_t a,
+	int64_t b, struct err *e)
+{
+	sqlite3_stmt *q = store_statement(s, which, e);
+
+	if (!q)
+		return -1;
+	store_bind(q, kinds, a, b);
+	return store_do(s, q, e);
+}
+
+int
+store_machine_move(struct store *s, int64_t from, int64_t to, struct err *e)
+{
+	if (do_with(s, S_MACHINE_EVENTS_MOVE, "ii", to, from, e) < 0)
+		return -1;
+	return do_with(s, S_MACHINE_RUNS_MOVE, "ii", to, from, e);
+}
+
+int
+store_machine_drop(struct store *s, int64_t id, struct err *e)
+{
+	static const enum statement order[] = { S_MACHINE_EVENTS_DROP,
+						S_MACHINE_RUNS_DROP,
+						S_MACHINE_IDENTITIES_DROP,
+						S_MACHINE_DROP };
+
+	for (size_t i = 0; i < ARRAY_LEN(order); i++)
+		if (do_with(s, order[i], "i", id, 0, e) < 0)
+			return -1;
+	return 0;
+}
+
 int
 store_live(struct store *s, const char *profile, uint64_t *out, struct err *e)
 {
@@ -195,4 +229,33 @@ store_identities(struct store *s, int64_t machine, store_each_identity *each,
 			    (const char *)sqlite3_column_text(q, 1));
 	store_end(q);
 	return !stop && row < 0 ? -1 : 0;
+}
+
+int
+store_shared_put(struct store *s, int kind, const char *value, bool shared,
+		 struct err *e)
+{
+	sqlite3_stmt *q =
+		store_statement(s, shared ? S_SHARED_ADD : S_SHARED_DROP, e);
+
+	if (!q)
+		return -1;
+	store_bind(q, "bt", kind, value);
+	return store_do(s, q, e);
+}
+
+int
+store_shared(struct store *s, int kind, const char *value, bool *out,
+	     struct err *e)
+{
+	sqlite3_stmt *q = store_statement(s, S_SHARED_FIND, e);
+	int row;
+
+	if (!q)
+		return -1;
+	store_bind(q, "bt", kind, value);
+	row = store_row(s, q, e);
+	*out = row == 1;
+	store_end(q);
+	return row < 0 ? -1 : 0;
 }

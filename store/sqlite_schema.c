@@ -80,6 +80,12 @@ static const char schema_3[] =
 	"CREATE TABLE files (name TEXT PRIMARY KEY, text TEXT NOT NULL)"
 	" STRICT, WITHOUT ROWID;";
 
+/* Values that an operator said to be the same in several machines: they say
+ * nothing about who a machine is. */
+static const char schema_4[] =
+	"CREATE TABLE shared (kind INTEGER NOT NULL, value TEXT NOT NULL,"
+	" PRIMARY KEY (kind, value)) STRICT, WITHOUT ROWID;";
+
 /* Each brings the store of the version before it to its own. */
 static const struct step {
 	const char *sql;
@@ -88,6 +94,7 @@ static const struct step {
 	{ schema_1, NULL },
 	{ schema_2, store_entries_index },
 	{ schema_3, NULL },
+	{ schema_4, NULL },
 };
 #define SCHEMA_VERSION ((int)ARRAY_LEN(steps))
 

@@ -76,6 +76,12 @@ int store_machine_put(struct store *s, const struct store_machine *m,
 int store_machine_get(struct store *s, int64_t id, struct store_machine *out,
 		      bool *found, struct err *e);
 
+/* Its runs and what they told become another machine's. */
+int store_machine_move(struct store *s, int64_t from, int64_t to,
+		       struct err *e);
+/* Gone, with its identities and runs; no entry may be its own. */
+int store_machine_drop(struct store *s, int64_t id, struct err *e);
+
 /* All machines, by id; `each` returns non-zero to stop. */
 typedef int store_each_machine(void *ctx, const struct store_machine *m);
 int store_machines(struct store *s, store_each_machine *each, void *ctx,
@@ -99,6 +105,13 @@ int store_identity_find(struct store *s, int kind, const char *value,
 typedef int store_each_identity(void *ctx, int kind, const char *value);
 int store_identities(struct store *s, int64_t machine,
 		     store_each_identity *each, void *ctx, struct err *e);
+
+/* A value that several machines share, and that counts for none of them. Its
+ * owner, if any, is not changed. */
+int store_shared_put(struct store *s, int kind, const char *value, bool shared,
+		     struct err *e);
+int store_shared(struct store *s, int kind, const char *value, bool *out,
+		 struct err *e);
 
 /* ---- entries of a profile's CMDB ---- */
 

@@ -39,6 +39,6 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	words_clear(&w);
 	if (tree_progress_parse(line, &p) == 0)
 		assert(p.percent >= 0 && p.percent <= 100 && p.bytes >= 0 &&
-		       p.eta_s >= 0);
+		       p.eta_s >= -1); /* -1: not known yet */
 	return 0;
 }

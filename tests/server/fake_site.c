@@ -263,6 +263,26 @@ site_release(struct site *s, const char *name, struct err *e)
 }
 
 int
+site_same(struct site *s, const char *a, const char *b, struct err *e)
+{
+	(void)s;
+	return str_eq(a, b) ? err_set(e, ERR_REFUSED, "both are machine %s", a)
+			    : 0;
+}
+
+int
+site_distinct(struct site *s, const char *a, const char *b, struct err *e)
+{
+	return site_same(s, a, b, e);
+}
+
+int
+site_forget(struct site *s, const char *name, struct err *e)
+{
+	return site_release(s, name, e);
+}
+
+int
 site_explain(struct site *s, const char *name, const struct facts *f,
 	     struct value **out, struct err *e)
 {

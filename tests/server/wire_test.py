@@ -500,6 +500,14 @@ def test_operator(s):
           json.loads(got.body)["reinstall"] is True, got)
     got = curl(*sock, "-X", "POST", "http://x/v1/machines/m1/release")
     check("an understood no is 409", got.status == 409, got)
+    post = (*sock, "-X", "POST")
+    for call, status in (("m1/same?other=m2", 200), ("m1/same?other=m1", 409),
+                         ("m1/same", 400), ("m1/distinct?other=m2", 200),
+                         ("m1/distinct?other=m%31", 409), ("m1/forget", 409)):
+        got = curl(*post, "http://x/v1/machines/" + call)
+        check(f"{call}: {status}", got.status == status, got)
+        got = curl("-X", "POST", f"{s.url}/v1/machines/{call}")
+        check(f"{call} over TCP is 403", got.status == 403, got)
     got = curl(*sock, "http://x/v1/machines/m9")
     check("an unknown machine is 404", got.status == 404, got)
     got = curl(*sock, "http://x/v1/machines?section=LAB")
