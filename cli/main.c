@@ -67,7 +67,8 @@ static const struct cmd commands[] = {
 	{ "same", "MACHINE MACHINE " LIVE, "say that two rows are one machine",
 	  "For a machine that waits, since so much of it was exchanged that "
 	  "nobody is sure\nwho it is. The row that has a profile stays, else "
-	  "the older one. Undoes distinct.\n",
+	  "the "
+	  "older one.\nUndoes distinct.\n",
 	  cmd_same },
 	{ "distinct", "MACHINE MACHINE " LIVE,
 	  "say that two machines are two, whatever they share",
