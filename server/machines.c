@@ -16,24 +16,33 @@ reply_json(struct reply *out, const struct value *v)
 	reply_header(out, "Content-Type", "application/json");
 }
 
-void
-machines_get(struct app *a, const struct request *r, const char *arg,
-	     struct reply *out)
+/* A list of the site as {"NAME": [...]}. */
+static void
+reply_list(struct app *a, const struct request *r, const char *name,
+	   int (*ask)(struct site *, struct value **, struct err *),
+	   struct reply *out)
 {
 	AUTO(value) list = NULL;
 	AUTO(value) doc = value_dict();
 	struct site *s = app_site_asked(a, r, out);
 	struct err e = { 0 };
 
-	(void)arg;
 	if (!s)
 		return;
-	if (site_machines(s, &list, &e) < 0) {
+	if (ask(s, &list, &e) < 0) {
 		reply_err(out, &e, 409);
 		return;
 	}
-	value_set(doc, "machines", STEAL(list));
+	value_set(doc, name, STEAL(list));
 	reply_json(out, doc);
+}
+
+void
+machines_get(struct app *a, const struct request *r, const char *arg,
+	     struct reply *out)
+{
+	(void)arg;
+	reply_list(a, r, "machines", site_machines, out);
 }
 
 void
@@ -166,40 +175,16 @@ void
 problems_get(struct app *a, const struct request *r, const char *arg,
 	     struct reply *out)
 {
-	AUTO(value) list = NULL;
-	AUTO(value) doc = value_dict();
-	struct site *s = app_site_asked(a, r, out);
-	struct err e = { 0 };
-
 	(void)arg;
-	if (!s)
-		return;
-	if (site_problems(s, &list, &e) < 0) {
-		reply_err(out, &e, 409);
-		return;
-	}
-	value_set(doc, "problems", STEAL(list));
-	reply_json(out, doc);
+	reply_list(a, r, "problems", site_problems, out);
 }
 
 void
 state_get(struct app *a, const struct request *r, const char *arg,
 	  struct reply *out)
 {
-	AUTO(value) list = NULL;
-	AUTO(value) doc = value_dict();
-	struct site *s = app_site_asked(a, r, out);
-	struct err e = { 0 };
-
 	(void)arg;
-	if (!s)
-		return;
-	if (site_state(s, &list, &e) < 0) {
-		reply_err(out, &e, 409);
-		return;
-	}
-	value_set(doc, "state", STEAL(list));
-	reply_json(out, doc);
+	reply_list(a, r, "state", site_state, out);
 }
 
 void

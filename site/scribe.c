@@ -7,10 +7,10 @@
 
 #include "lib/clock.h"
 #include "lib/file.h"
-#include "lib/json.h"
 #include "lib/lock.h"
 #include "lib/log.h"
 #include "site/core.h"
+#include "site/lack.h"
 #include "site/scribe.h"
 
 #define GATHER_MS 300 /* from the first change on, before writing */
@@ -100,109 +100,17 @@ scribe_mark(struct scribe *w, const char *profile, int64_t entry)
 	pthread_mutex_unlock(&w->lock);
 }
 
-/* ---- what a file lacks ---- */
-
-/* A file taken out of the table for writing. */
-struct work {
-	char *profile, *path;
-	struct cmdb *text;
-	struct stamp was, stamp; /* of what was taken out; as it is now */
-	bool ours;               /* its marks are this store's */
-	bool compare;
-	int64_t *due;
-	size_t due_len;
-	struct cmdb_change *changes;
-	size_t changes_len;
-};
-
-/* One row of the store: a change, unless the file has it so. */
-static int
-compare_row(void *ctx, const struct store_entry *row)
-{
-	struct work *k = ctx;
-	const struct cmdb_entry *entry;
-	struct err e = { 0 };
-	struct value *fields;
-
-	if (row->gen == 0 || row->gone || row->position < 0 ||
-	    (uint64_t)row->position >= cmdb_len(k->text))
-		return 0;
-	entry = cmdb_at(k->text, (size_t)row->position);
-	if (k->ours && entry->id == row->id && entry->gen >= row->gen)
-		return 0;
-	if (json_parse(&fields, row->fields, strlen(row->fields), &e) < 0)
-		return 0;
-	if ((k->changes_len & (k->changes_len - 1)) == 0)
-		k->changes = base_resize(
-			k->changes, k->changes_len ? 2 * k->changes_len : 1,
-			sizeof(*k->changes));
-	k->changes[k->changes_len++] =
-		(struct cmdb_change){ (size_t)row->position, fields, row->id,
-				      row->gen };
-	return 0;
-}
-
-static int
-compare_ids(const void *a, const void *b)
-{
-	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-static int
-compare_places(const void *a, const void *b)
-{
-	size_t x = ((const struct cmdb_change *)a)->index;
-	size_t y = ((const struct cmdb_change *)b)->index;
-
-	return x < y ? -1 : x > y;
-}
-
-static int
-find_due(struct store *store, struct work *k, struct err *e)
-{
-	if (k->due_len)
-		qsort(k->due, k->due_len, sizeof(*k->due), compare_ids);
-	for (size_t i = 0; i < k->due_len; i++) {
-		struct store_entry row = { 0 };
-		bool found = false;
-
-		if (i > 0 && k->due[i] == k->due[i - 1])
-			continue;
-		if (store_entry_get(store, k->due[i], &row, &found, e) < 0)
-			return -1;
-		if (found)
-			compare_row(k, &row);
-		store_entry_clear(&row);
-	}
-	return 0;
-}
-
-static int
-find_changes(struct store *store, struct work *k, struct err *e)
-{
-	int failed =
-		k->compare ? store_entries(store, k->profile, compare_row, k, e)
-			   : find_due(store, k, e);
-
-	if (k->changes_len)
-		qsort(k->changes, k->changes_len, sizeof(*k->changes),
-		      compare_places);
-	return failed;
-}
-
 /* ---- one file ---- */
 
 /* Out of the table; what comes meanwhile is for the next time. */
 static bool
-take_work(struct scribe *w, size_t i, struct work *k)
+take_work(struct scribe *w, size_t i, struct lack *k)
 {
 	struct file *f;
 
 	pthread_mutex_lock(&w->lock);
 	f = &w->files[i];
-	*k = (struct work){ .profile = base_strdup(f->profile),
+	*k = (struct lack){ .profile = base_strdup(f->profile),
 			    .text = STEAL(f->text),
 			    .was = f->stamp,
 			    .stamp = f->stamp,
@@ -221,7 +129,7 @@ take_work(struct scribe *w, size_t i, struct work *k)
 /* Into the table again, unless the file was merged anew meanwhile; but what was
  * merged may be what we have replaced since. */
 static void
-put_back(struct scribe *w, size_t i, struct work *k, bool again)
+put_back(struct scribe *w, size_t i, struct lack *k, bool again)
 {
 	struct file *f;
 
@@ -241,23 +149,11 @@ put_back(struct scribe *w, size_t i, struct work *k, bool again)
 	pthread_mutex_unlock(&w->lock);
 }
 
-static void
-work_clear(struct work *k)
-{
-	for (size_t i = 0; i < k->changes_len; i++)
-		value_free((struct value *)(uintptr_t)k->changes[i].fields);
-	free(k->changes);
-	cmdb_free(k->text);
-	free(k->profile);
-	free(k->path);
-	free(k->due);
-}
-
 /* The file with generate() in it, kept beside the one that gets its entries:
  * without that copy the operator's short text would be lost. Whoever may not
  * read the file shall not read the copy. */
 static int
-keep_model(const struct work *k, struct err *e)
+keep_model(const struct lack *k, struct err *e)
 {
 	AUTO_FREE char *path = base_printf("%s.orig", k->path);
 	const char *model = cmdb_model(k->text);
@@ -283,7 +179,7 @@ judge_size(size_t len, struct err *e)
 }
 
 static int
-write_changes(struct scribe *w, size_t i, struct work *k, struct err *e)
+write_changes(struct scribe *w, size_t i, struct lack *k, struct err *e)
 {
 	AUTO(cmdb)
 	fresh = cmdb_changed(k->text, store_id(w->store), k->changes,
@@ -308,14 +204,6 @@ write_changes(struct scribe *w, size_t i, struct work *k, struct err *e)
 	return 0;
 }
 
-/* It was taken over from another store, a lost one: line 1 is to say so, or
- * the next edit is refused as another store's. */
-static bool
-is_foreign(const struct work *k)
-{
-	return !k->ours && cmdb_store_id(k->text);
-}
-
 /* The same complaint once. */
 static void
 complain(struct scribe *w, size_t i, const char *path, const char *text)
@@ -331,21 +219,21 @@ complain(struct scribe *w, size_t i, const char *path, const char *text)
 static void
 write_file(struct scribe *w, size_t i)
 {
-	struct work k;
+	struct lack k;
 	struct err e = { 0 };
 	bool due = take_work(w, i, &k);
 	int failed = 0;
 
 	if (due)
-		failed = find_changes(w->store, &k, &e);
-	if (failed == 0 && (k.changes_len > 0 || (due && is_foreign(&k))))
+		failed = lack_find(w->store, &k, &e);
+	if (failed == 0 && (k.changes_len > 0 || (due && lack_is_foreign(&k))))
 		failed = write_changes(w, i, &k, &e);
 	put_back(w, i, &k, failed < 0 || (!due && k.due_len > 0));
 	pthread_mutex_lock(&w->lock);
 	if (due && e.kind != ERR_REFUSED) /* an editor at work is no fault */
 		complain(w, i, k.path, failed < 0 ? e.text : NULL);
 	pthread_mutex_unlock(&w->lock);
-	work_clear(&k);
+	lack_clear(&k);
 }
 
 /* ---- an editor that was slower than we ---- */
