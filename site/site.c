@@ -5,6 +5,7 @@
 #include "lib/file.h"
 #include "lib/log.h"
 #include "site/core.h"
+#include "site/leftover.h"
 #include "site/memory.h"
 #include "site/sync.h"
 
@@ -401,6 +402,7 @@ site_open(struct site **out, const struct conf *c, struct err *e)
 	if (pthread_create(&s->thread, NULL, write_for_ever, s) != 0)
 		return err_set(e, ERR_SYS, "the writer thread does not start");
 	s->started = true;
+	leftovers_set_aside(c);
 	if (scribe_start(&s->scribe, s, e) < 0)
 		return -1;
 	pthread_mutex_lock(&s->refresh_lock); /* the scribe looks, too */

@@ -9,20 +9,39 @@ import socket
 import subprocess
 import tempfile
 import threading
+import traceback
 
 count = failed = 0
+one_line = threading.Lock()
 
 
 def check(what, good, saw=""):
     global count, failed
-    count += 1
-    failed += not good
-    print(f"{'ok' if good else 'not ok'} {count} - {what}")
-    if not good:
-        print("# saw: " + str(saw)[:800].replace("\n", "\n# "))
+    with one_line:
+        count += 1
+        failed += not good
+        print(f"{'ok' if good else 'not ok'} {count} - {what}")
+        if not good:
+            print("# saw: " + str(saw)[:800].replace("\n", "\n# "))
+
+
+def at_once(tests):
+    """Each in a thread; one that raises is a failure."""
+    def run(test):
+        try:
+            test()
+        except Exception:
+            check("the test came to its end", False, traceback.format_exc())
+    threads = [threading.Thread(target=run, args=(t,)) for t in tests]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
 
 
 class Server:
+    env = None  # of the server
+
     def __init__(self, edeployd, ctl, state, cmdb, extra=()):
         self.programs = edeployd, ctl
         self.dir = tempfile.mkdtemp(prefix="edeploy-decision-")
@@ -54,7 +73,8 @@ class Server:
             self.port = s.getsockname()[1]
         self.proc = subprocess.Popen(
             [self.programs[0], "-c", f"{self.dir}/conf", "--listen",
-             f"127.0.0.1:{self.port}"], stderr=subprocess.PIPE, text=True)
+             f"127.0.0.1:{self.port}"], stderr=subprocess.PIPE, text=True,
+            env=self.env)
         # a test that dies must not leave it behind
         atexit.register(lambda p: p.poll() is None and p.kill(), self.proc)
         self.read_log()

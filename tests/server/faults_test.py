@@ -1,0 +1,233 @@
+#!/usr/bin/env python3
+"""faults_test.py EDEPLOYD EDEPLOYCTL FAULTS.SO [--long]: each call by which one
+decision changes files fails in turn: with EIO, with half of it written and the
+disk full, and by the death of the server. No answer is lost, none is given
+twice, and the server goes on by itself."""
+import collections
+import errno
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import decision as d  # noqa: E402
+import faults  # noqa: E402
+from faults import KILL  # noqa: E402
+
+check = d.check
+LONG = "--long" in sys.argv
+NAMES = {errno.EIO: "EIO", errno.ENOSPC: "ENOSPC", KILL: "kill -9"}
+SAYS = {errno.EIO: "disk I/O error",
+        errno.ENOSPC: "make room on that file system"}
+
+
+def new_server(programs, shim, work, name, entries=800):
+    return faults.Server(programs, shim, "[('vm', '*')]\n",
+                         faults.entries(entries), f"{work}/{name}")
+
+
+def read(s):
+    with open(f"{s.dir}/site/vm.cmdb") as f:
+        return f.read()
+
+
+def until(what, seconds=10):
+    end = time.time() + seconds
+    while time.time() < end:
+        if what():
+            return True
+        time.sleep(0.02)
+    return False
+
+
+class Tries:
+    """Decisions of new machines on a disk that fails."""
+
+    def __init__(self, s, part):
+        self.s, self.part, self.book = s, part, faults.Book()
+        self.next, self.restarts, self.wrong = 1, [], []
+        self.hit = collections.Counter()
+
+    def once(self, at, error, more=None):
+        """One decision whose call `at` fails; True when there was one."""
+        n = run = self.next
+        self.next += 1
+        self.s.disk.arm(self.s.dir + self.part, at, error)
+        status, text = self.s.try_upload(run, n)
+        if more:
+            more(run)
+        hit, calls = self.s.disk.hits(), self.s.disk.calls()
+        self.s.disk.off()
+        if hit:
+            self.hit[calls[at - 1]] += 1
+        if hit and error == KILL:
+            self.restarts.append(self.s.restart_dead())
+        if status == 200:
+            self.book.answered(run, n, text)
+        elif not hit or (error != KILL and
+                         (status != 500 or SAYS[error] not in text)):
+            self.wrong.append((at, NAMES[error], calls[at - 1:at], status,
+                               text))
+        status, text = self.s.try_upload(run, n)
+        if status == 200:
+            self.book.answered(run, n, text)
+        else:
+            self.wrong.append((at, NAMES[error], "asked again", status, text))
+        return hit > 0
+
+    def judge(self, what):
+        check(f"{what}: the answer tells why, asked again it is given",
+              not self.wrong, self.wrong[:4])
+        check(f"{what}: no entry twice, no other answer to a run",
+              not self.book.wrong, self.book.wrong[:4])
+        check(f"{what}: the files agree", until(
+            lambda: self.book.differs(read(self.s)) is None),
+            self.book.differs(read(self.s)))
+        if self.restarts:
+            self.restarts.sort()
+            check(f"{what}: ready again within a second",
+                  self.restarts[len(self.restarts) // 2] < 1, self.restarts)
+
+
+def test_writer(programs, shim, work):
+    """Each call in the store, from the first on until there are no more."""
+    s = new_server(programs, shim, work, "writer")
+    t = Tries(s, "/store/")
+    for error in NAMES:
+        at = 1
+        while t.once(at, error):
+            at += 1
+        check(f"{NAMES[error]} at each of a decision's calls on the store: "
+              f"{at - 1}", at > 8, t.hit)
+    check("its writes and its sync were among them",
+          t.hit["pwrite edeploy.db-wal"] and t.hit["fdatasync edeploy.db-wal"],
+          t.hit)
+    t.judge("a decision")
+    s.end()
+
+
+def test_checkpoint(programs, shim, work):
+    """The log is copied into the database now and then: that may fail, too,
+    and disturbs no decision."""
+    s = new_server(programs, shim, work, "checkpoint")
+    t = Tries(s, "/store/edeploy.db$")
+    places = range(1, 60) if LONG else (1, 2, 3, 8, 20)
+    for error in NAMES:
+        for at in places:
+            tries = 0
+            while not t.once(at, error) and tries < 100:
+                tries += 1
+            check(f"{NAMES[error]} at call {at} of a checkpoint", tries < 100)
+            if t.next > 700:  # the entries are running out
+                t.judge("a checkpoint")
+                s.end()
+                s = new_server(programs, shim, work, "checkpoint")
+                t = Tries(s, t.part)
+    t.judge("a checkpoint")
+    s.end()
+
+
+def test_scribe(programs, shim, work):
+    """Each call by which a claim is written back into the .cmdb file."""
+    s = new_server(programs, shim, work, "scribe", 200)
+    t = Tries(s, "/site/")
+
+    def written(run):
+        until(lambda: s.disk.hits() or f"# {run}@" in read(s), 10)
+
+    for error in NAMES if LONG else (errno.ENOSPC, KILL):
+        at = 1
+        while t.once(at, error, written):
+            at += 1
+            if not faults.reads(read(s)):
+                t.wrong.append((at, NAMES[error], "a torn file"))
+            until(lambda: t.book.differs(read(s)) is None)
+        check(f"{NAMES[error]} at each call of writing back: {at - 1}", at > 5,
+              t.hit)
+    check("its sync and its rename were among them",
+          any(k.startswith("fsync") for k in t.hit) and
+          any(k.startswith("rename") for k in t.hit), t.hit)
+    t.judge("writing back")
+    left = set(os.listdir(f"{s.dir}/site")) - {
+        "state", "vm.specs", "vm.configure", "vm.cmdb"}
+    check("what the dead left is set aside under one name",
+          left == {"vm.cmdb.interrupted"}, left)
+    s.end()
+
+
+def test_full(programs, shim, work):
+    """The disk stays full for a while."""
+    s = new_server(programs, shim, work, "full")
+    t = Tries(s, "/store/")
+    for at in range(1, 12):
+        s.disk.arm(s.dir, at, errno.ENOSPC, True)
+        got = [s.try_upload(1000 * at + i, 1000 * at + i) for i in range(3)]
+        s.disk.off()
+        if any(x[0] not in (200, 500) for x in got) or got[2][0] != 500 or \
+                SAYS[errno.ENOSPC] not in got[2][1]:
+            t.wrong.append((at, got))
+        for i, (status, text) in enumerate(got):
+            if status == 200:
+                t.book.answered(1000 * at + i, 1000 * at + i, text)
+            status, text = s.try_upload(1000 * at + i, 1000 * at + i)
+            if status == 200:
+                t.book.answered(1000 * at + i, 1000 * at + i, text)
+            else:
+                t.wrong.append((at, status, text))
+    t.judge("a disk that stays full")
+    s.end()
+
+
+def test_damaged(programs, shim, work):
+    """A store that cannot be read ends the server with a remedy, and the files
+    are enough to go on."""
+    s = new_server(programs, shim, work, "damaged", 5)
+    t = Tries(s, "/store/")
+    for _ in range(3):
+        t.once(0, errno.EIO)
+    until(lambda: "# 3@" in read(s))
+    s.stop()
+    path = f"{s.dir}/store/edeploy.db"
+    with open(path, "r+b") as f:
+        f.write(os.urandom(os.path.getsize(path)))
+    s.start()
+    check("a damaged store ends the server", s.proc.wait(20) == 1, s.log())
+    check("with the remedy", "restore it from a backup, or move it away" in
+          s.log(), s.log())
+    shutil.rmtree(f"{s.dir}/store")
+    s.start()
+    t.book.answer.clear()  # runs are forgotten, entries are not
+    for n in (1, 2, 3, 4, 5):
+        status, text = s.try_upload(100 + n, n)
+        if status == 200:
+            t.book.answered(100 + n, n, text)
+        else:
+            t.wrong.append((n, status, text))
+    t.judge("a store rebuilt from the files")
+    s.stop()
+    os.chmod(path, 0o400)
+    if os.geteuid() != 0:  # root may write
+        s.start()
+        check("a store that may not be written ends the server",
+              s.proc.wait(20) == 1, s.log())
+    shutil.rmtree(s.dir)
+
+
+def main():
+    programs, shim = sys.argv[1:3], sys.argv[3]
+    work = tempfile.mkdtemp(prefix="edeploy-faults-")
+    # each waits most of the time
+    d.at_once([lambda t=t: t(programs, shim, work)
+               for t in (test_writer, test_checkpoint, test_scribe, test_full,
+                         test_damaged)])
+    shutil.rmtree(work)
+    print(f"1..{d.count}")
+    return 1 if d.failed else 0
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    sys.exit(main())
