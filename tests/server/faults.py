@@ -104,6 +104,11 @@ def reads(cmdb):
         return False
 
 
+def read(s):
+    with open(f"{s.dir}/site/vm.cmdb") as f:
+        return f.read()
+
+
 def entries(n):
     return "[\n" + "".join(f" {{'ip': '10.{i >> 8}.{i & 255}.1'}},\n"
                            for i in range(n)) + "]\n"

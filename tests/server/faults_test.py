@@ -15,7 +15,7 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import decision as d  # noqa: E402
 import faults  # noqa: E402
-from faults import KILL  # noqa: E402
+from faults import KILL, read  # noqa: E402
 
 check = d.check
 LONG = "--long" in sys.argv
@@ -27,11 +27,6 @@ SAYS = {errno.EIO: "disk I/O error",
 def new_server(programs, shim, work, name, entries=800):
     return faults.Server(programs, shim, "[('vm', '*')]\n",
                          faults.entries(entries), f"{work}/{name}")
-
-
-def read(s):
-    with open(f"{s.dir}/site/vm.cmdb") as f:
-        return f.read()
 
 
 def until(what, seconds=10):
