@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 """run.py BUILD [--long] [NAME...]: run the tests that the build declares, and
 those under tests/ that are programs of their own, count every TAP line of
-each, and print the sum. A test that dies, hangs or prints no plan fails."""
+each, and print the sum. A test that dies, hangs or prints no plan fails.
+Virtual machines run beside the other tests where there are two processors."""
 import glob
 import json
 import os
 import re
 import subprocess
 import sys
+import threading
 import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -63,30 +65,52 @@ def count(text, code):
     return passed, failed, skipped
 
 
+def report(name, text, code, seconds):
+    """Print what a test said; its (passed, failed, skipped)."""
+    sums = count(text, code)
+    print("%-6s %-28s %5d passed, %d failed%s  %.1f s" % (
+        "FAILED" if sums[1] else "ok", name, sums[0], sums[1],
+        f", {sums[2]} skipped" if sums[2] else "", seconds), flush=True)
+    if sums[1]:
+        why = [x for x in text.splitlines() if not x.startswith("ok ")]
+        print("\n".join("    " + x for x in why[-60:]))
+        print(f"    exit: {'deadline' if code is None else code}", flush=True)
+    else:
+        for x in text.splitlines():
+            if x.startswith(("# long:", "# sources:", "# show:")):
+                print("    " + x, flush=True)
+    return sums
+
+
+def run_lane(tests, build, printing, total):
+    """Run these one after another."""
+    for name, suite, argv, env in tests:
+        began = time.monotonic()
+        text, code = run(argv, env, DEADLINE_S.get(suite, 120), build)
+        with printing:
+            sums = report(name, text, code, time.monotonic() - began)
+            total[:] = [x + y for x, y in zip(total, sums)]
+
+
 def main():
     args = [a for a in sys.argv[2:] if not a.startswith("--")]
     build = os.path.abspath(sys.argv[1])
-    tests = [*declared(build), *scripts(build, "--long" in sys.argv)]
-    total = [0, 0, 0]
-    for name, suite, argv, env in tests:
-        if args and not any(a in name for a in args):
-            continue
-        began = time.monotonic()
-        text, code = run(argv, env, DEADLINE_S.get(suite, 120), build)
-        sums = count(text, code)
-        total = [a + b for a, b in zip(total, sums)]
-        print("%-6s %-28s %5d passed, %d failed%s  %.1f s" % (
-            "FAILED" if sums[1] else "ok", name, sums[0], sums[1],
-            f", {sums[2]} skipped" if sums[2] else "",
-            time.monotonic() - began), flush=True)
-        if sums[1]:
-            why = [x for x in text.splitlines() if not x.startswith("ok ")]
-            print("\n".join("    " + x for x in why[-60:]))
-            print(f"    exit: {'deadline' if code is None else code}")
-        else:
-            for x in text.splitlines():
-                if x.startswith(("# long:", "# sources:", "# show:")):
-                    print("    " + x)
+    tests = [t for t in (*declared(build),
+                         *scripts(build, "--long" in sys.argv))
+             if not args or any(a in t[0] for a in args)]
+    # a virtual machine keeps one processor busy, the other tests another
+    machines = [t for t in tests if t[1] in ("e2e", "long")]
+    others = [t for t in tests if t not in machines]
+    total, printing = [0, 0, 0], threading.Lock()
+    lanes = [threading.Thread(target=run_lane,
+                              args=(lane, build, printing, total))
+             for lane in (machines, others)]
+    for lane in lanes:
+        lane.start()
+        if (os.cpu_count() or 1) < 2:
+            lane.join()
+    for lane in lanes:
+        lane.join()
     print("%d passed, %d failed%s" % (
         total[0], total[1], f", {total[2]} skipped" if total[2] else ""))
     return 1 if total[1] or not total[0] else 0
