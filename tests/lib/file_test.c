@@ -31,7 +31,7 @@ check_replace(void)
 	names_free(names);
 	CHECK(7,
 	      file_read(path, 3, &text, NULL, &e) < 0 && e.kind == ERR_INPUT);
-	CHECK(8, file_replace("/nonexistent/x", "a", 1, 0600, &e) < 0 &&
+	CHECK(8, file_replace("/proc/nonexistent/x", "a", 1, 0600, &e) < 0 &&
 			 e.kind == ERR_SYS);
 }
 

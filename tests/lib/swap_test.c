@@ -163,8 +163,10 @@ check_refusals(void)
 	struct stamp was = { .size = -1 }, now;
 	struct err e = { 0 };
 
-	CHECK(0, stamp_get(&was, "/nonexistent/x", &e) == 0 && was.size == -1);
-	CHECK(1, file_swap("/nonexistent/x", &was, "", 0, &now, &old, &e) < 0 &&
+	CHECK(0, stamp_get(&was, "/proc/nonexistent/x", &e) == 0 &&
+			 was.size == -1);
+	CHECK(1, file_swap("/proc/nonexistent/x", &was, "", 0, &now, &old, &e) <
+				 0 &&
 			 e.kind == ERR_REFUSED);
 	CHECK(2, old.fd == -1);
 }

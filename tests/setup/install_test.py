@@ -109,11 +109,13 @@ def check_recipes(at):
     p = run(sys.executable, "-B", f"{share}/initrd/build", "--help")
     check("initrd/build finds its parts", p.returncode == 0 and
           "--agent" in p.stdout, p.stderr)
-    p = run(sys.executable, "-B", f"{share}/rsyncd/build-role", "nosuch", "V",
-            "/nonexistent")
-    check("rsyncd/build-role knows its roles", p.returncode == 1 and
-          "mysql" in p.stderr and "tiny" in p.stderr, p.stderr)
     with tempfile.TemporaryDirectory() as top:
+        p = run(sys.executable, "-B", f"{share}/rsyncd/build-role", "nosuch",
+                "V", top)
+        check("rsyncd/build-role knows its roles", p.returncode == 1 and
+              "mysql" in p.stderr and "tiny" in p.stderr, p.stderr)
+        check("and makes nothing for another", not os.listdir(top),
+              os.listdir(top))
         p = run(f"{share}/rsyncd/conf", top)
     check("rsyncd/conf", p.returncode == 0 and "[install]" in p.stdout,
           p.stderr)
