@@ -91,18 +91,26 @@ sync_dir_of(const char *path, struct err *e)
 	return 0;
 }
 
-/* Mode and owner of the file that is replaced; only root can give a file
- * away, so an owner that cannot be kept is no failure for others. */
+int
+fd_look_like(int fd, const struct stat *like)
+{
+	if (fchown(fd, like->st_uid, like->st_gid) < 0) {
+		if (geteuid() == 0)
+			return -1;
+		(void)!fchown(fd, (uid_t)-1, like->st_gid);
+	}
+	return fchmod(fd, like->st_mode & 07777);
+}
+
+/* Mode and owner of the file that is replaced. */
 static int
 keep_look(int fd, const char *path, mode_t mode, struct err *e)
 {
 	struct stat st;
 
-	if (stat(path, &st) == 0) {
-		mode = st.st_mode & 07777;
-		if (fchown(fd, st.st_uid, st.st_gid) < 0 && geteuid() == 0)
-			return err_sys(e, "chown %s", path);
-	}
+	if (stat(path, &st) == 0)
+		return fd_look_like(fd, &st) < 0 ? err_sys(e, "chown %s", path)
+						 : 0;
 	if (fchmod(fd, mode) < 0)
 		return err_sys(e, "chmod %s", path);
 	return 0;

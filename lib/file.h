@@ -3,7 +3,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <sys/types.h>
+#include <sys/stat.h>
 
 #include "lib/err.h"
 
@@ -31,6 +31,11 @@ int file_append(const char *path, const void *bytes, size_t len, mode_t mode,
 
 /* Make a directory and its parents (like mkdir -p). ERR_SYS. */
 int dir_make(const char *path, mode_t mode, struct err *e);
+
+/* Owner, group and mode of `like` for an open file. Only root can give a file
+ * away, and others only to a group of theirs: what they cannot keep is no
+ * failure. -1 with errno. */
+int fd_look_like(int fd, const struct stat *like);
 
 /* All of `bytes` to `fd`, whatever write(2) takes at once. ERR_SYS. */
 int fd_write_all(int fd, const void *bytes, size_t len, struct err *e);

@@ -94,10 +94,8 @@ static int
 write_fresh(const char *fresh, int fd, const struct stat *like,
 	    const void *bytes, size_t len, struct err *e)
 {
-	if (fchown(fd, like->st_uid, like->st_gid) < 0 && geteuid() == 0)
+	if (fd_look_like(fd, like) < 0)
 		return err_sys(e, "chown %s", fresh);
-	if (fchmod(fd, like->st_mode & 07777) < 0)
-		return err_sys(e, "chmod %s", fresh);
 	if (fd_write_all(fd, bytes, len, e) < 0)
 		return err_add(e, "%s", fresh);
 	return fsync(fd) < 0 ? err_sys(e, "fsync %s", fresh) : 0;

@@ -1,8 +1,10 @@
 /* A file between an editor and a program: whatever the editor does, in
  * whatever moment, its text is on the disk afterwards. */
 #include <fcntl.h>
+#include <grp.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "lib/base.h"
 #include "lib/file.h"
@@ -156,6 +158,53 @@ check_late_writer(void)
 	displaced_clear(&old);
 }
 
+#define SOMEBODY 65534
+#define GROUP 4242
+
+/* As a server without privilege: another's file in its own folder. */
+static int
+swap_as_somebody(const char *path, const struct stamp *was)
+{
+	const gid_t group = GROUP;
+	struct displaced old = DISPLACED_NONE;
+	struct stamp now;
+	struct err e = { 0 };
+
+	if (setgroups(1, &group) < 0 || setgid(SOMEBODY) < 0 ||
+	    setuid(SOMEBODY) < 0)
+		return 2;
+	return file_swap(path, was, "new", 3, &now, &old, &e) < 0;
+}
+
+/* The owner cannot be kept then, but the group that people share can. */
+static void
+check_group(void)
+{
+	AUTO_FREE char *folder = base_printf("%s/group", dir);
+	AUTO_FREE char *path = base_printf("%s/file", folder);
+	struct err e = { 0 };
+	struct stamp was;
+	struct stat st;
+	int status = -1;
+	pid_t pid;
+
+	if (geteuid() != 0)
+		return;
+	CHECK(0, file_write(path, "old", 3, 0640, &e) == 0 &&
+			 chown(path, 0, GROUP) == 0 &&
+			 chown(folder, SOMEBODY, SOMEBODY) == 0 &&
+			 chmod(dir, 0755) == 0 &&
+			 stamp_get(&was, path, &e) == 0);
+	pid = fork();
+	if (pid == 0)
+		_exit(swap_as_somebody(path, &was));
+	waitpid(pid, &status, 0);
+	CHECK_SHOW(1, status == 0, "status %d", status);
+	CHECK(2, holds(path, "new") && stat(path, &st) == 0 &&
+			 st.st_uid == SOMEBODY && st.st_gid == GROUP &&
+			 (st.st_mode & 07777) == 0640);
+}
+
 static void
 check_refusals(void)
 {
@@ -182,6 +231,7 @@ main(void)
 		check_row(i);
 	check_look();
 	check_late_writer();
+	check_group();
 	check_refusals();
 	clean = base_printf("rm -r %s", dir);
 	CHECK(0, system(clean) == 0);
