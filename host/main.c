@@ -175,7 +175,7 @@ print_changes(const struct host *h, const char *to, struct value *changes)
 	size_t n = changes->list.len;
 
 	if (!h->json) {
-		printf("%zu changes\n", n);
+		printf("%zu change%s\n", n, n == 1 ? "" : "s");
 		return;
 	}
 	v = value_dict();

@@ -17,14 +17,15 @@
 #define LINE_MAX_BYTES 8192
 #define MOUNTS_MAX (1024 * 1024)
 
-/* What the kernel or the installer made for this machine alone, whatever the
- * role's exclude file says. */
+/* What the kernel, the installer or an upgrade itself made for this machine
+ * alone, whatever the role's exclude file says. */
 static const char *const own[] = {
 	"/dev/",       "/proc/",
 	"/sys/",       "/run/",
 	"/lost+found", "/etc/fstab",
 	"/boot/grub/", "/boot/grub2/",
 	STATE_DIR "/", "/var/log/edeploy/",
+	"/etc/motd",
 };
 
 char *
