@@ -228,12 +228,12 @@ print_head(const struct value *v)
 		printf("keeps profile %s\n", gets);
 	else if (gets)
 		printf("gets profile %s\n", gets);
+	else if (stopped)
+		printf("waits for profile %s; no other one is tried\n",
+		       stopped);
 	else if (keeps)
 		printf("waits: its profile %s does not take it any more\n",
 		       keeps);
-	else if (stopped)
-		printf("waits for profile %s; later ones are not tried\n",
-		       stopped);
 	else
 		printf("gets no profile\n");
 }

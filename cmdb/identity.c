@@ -250,7 +250,8 @@ share_a_mac(const struct identity *a, const struct identity *b)
 }
 
 static void
-count(struct likeness *l, bool both, bool same, const char *kind)
+count(struct likeness *l, bool both, bool same, const char *kind,
+      const char *other)
 {
 	if (!both)
 		return;
@@ -259,7 +260,7 @@ count(struct likeness *l, bool both, bool same, const char *kind)
 		l->agreeing = kind;
 	} else {
 		l->differ++;
-		l->differing = kind;
+		l->differing = other;
 	}
 }
 
@@ -268,10 +269,12 @@ compare(const struct identity *a, const struct identity *b)
 {
 	struct likeness l = { 0 };
 
-	count(&l, a->uuid && b->uuid, str_eq(a->uuid, b->uuid), "system UUID");
+	count(&l, a->uuid && b->uuid, str_eq(a->uuid, b->uuid), "system UUID",
+	      "another system UUID");
 	count(&l, a->serial && b->serial, str_eq(a->serial, b->serial),
-	      "serial");
-	count(&l, a->macs_len && b->macs_len, share_a_mac(a, b), "MACs");
+	      "serial", "another serial");
+	count(&l, a->macs_len && b->macs_len, share_a_mac(a, b), "MACs",
+	      "other MACs");
 	return l;
 }
 
@@ -317,8 +320,7 @@ identity_judge(const struct identity *seen, const struct identity_known *known,
 			 "has values of %zu known machines, %.40s among them",
 			 related, known[first].machine);
 	else
-		snprintf(reason, 200,
-			 "has the %s of machine %.40s, but another %s",
+		snprintf(reason, 200, "has the %s of machine %.40s, but %s",
 			 like.agreeing, known[first].machine, like.differing);
 	return IDENTITY_WAITS;
 }

@@ -274,6 +274,21 @@ settle(struct telling *t, const struct profile *p, const char *outcome,
 	}
 }
 
+/* The profile is the machine's, but it has no entry for it: the machine waits
+ * for one, and is given no other profile. */
+static void
+check_entry(const struct value *row, struct value *out)
+{
+	const struct value *cmdb = value_get(row, "cmdb");
+	const struct value *chosen = cmdb ? value_get(cmdb, "chosen") : NULL;
+	const char *profile = value_get_str(out, "profile");
+
+	if (!profile || !chosen || chosen->kind != VALUE_NONE)
+		return;
+	value_set_str(out, "stopped_at", profile);
+	value_set_str(out, "profile", NULL);
+}
+
 static int
 tell_profile(struct telling *t, size_t i, struct value *out,
 	     struct value *profiles, struct err *e)
@@ -306,6 +321,8 @@ tell_profile(struct telling *t, size_t i, struct value *out,
 		set_bindings(row, x.bindings);
 		failed = tell_entries(t, p, x.bindings, row, e);
 	}
+	if (!before && t->settled)
+		check_entry(row, out);
 	explanation_clear(&x);
 	return failed;
 }

@@ -23,7 +23,7 @@ from decision import check  # noqa: E402
 
 EDEPLOYD, CTL, HOST, AGENT = map(os.path.abspath, sys.argv[1:5])
 STATE = "[('vm', 3)]\n"
-CMDB = "".join(f"{{'hostname': 'host{n}'}},\n" for n in (3, 4, 5))
+CMDB = "".join(f"{{'hostname': 'host{n}'}},\n" for n in (3, 4, 5, 6))
 FACTS = [["disk", "vda", "size", "8"],
          ["network", "eth0", "ipv4", "192.168.122.20"],
          ["network", "eth0", "serial", "52:54:00:00:00:99"]]
@@ -122,7 +122,7 @@ def check_json(s, facts):
             doc = text
         check(f"edeployctl {words[0]} --json is one document", code == 0 and
               isinstance(doc, dict) and (has is None or has in doc), text)
-    for words, rows in ((["check"], 0), (["state"], 1), (["cmdb", "vm"], 3)):
+    for words, rows in ((["check"], 0), (["state"], 1), (["cmdb", "vm"], 4)):
         code, text = s.ctl(*words, "--json")
         check(f"edeployctl {words[0]} --json is a list of {rows}", code == 0
               and len(json.loads(text)) == rows, text)

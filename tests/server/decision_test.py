@@ -65,6 +65,10 @@ def test_life(programs):
           m.get("reason") == "no such disk", m)
     check("its unit is free for another, which finds no entry",
           s.upload(31, 3)[1].startswith("No more entry in the CMDB"))
+    code, text = s.ctl("explain", "SER3")
+    check("and is explained so", code == 1 and
+          "waits for profile vm; no other one is tried" in text and
+          "no entry is free for this machine" in text, (code, text))
     token = s.upload(41, 1)[2]["Edeploy-Token"]
     r = s.events(41, token, {"kind": "done", "action": "reboot"})
     check("its retry is installed", r[0] == 200 and
