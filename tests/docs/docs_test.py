@@ -2,6 +2,7 @@
 """docs_test.py SOURCE EDEPLOYD EDEPLOYCTL EDEPLOY AGENT LUA-NAMES: what the
 documentation says against what the programs do. Standard library only."""
 import glob
+import json
 import os
 import re
 import subprocess
@@ -207,6 +208,35 @@ def check_words():
          taken | not_taken)
 
 
+# ---- facts ----
+
+def told_facts():
+    """{(class, property)} of the table."""
+    table = read(f"{DOCS}/formats.md").split("| class | name |")[1]
+    told = set()
+    for row in re.findall(r"^\| ([a-z]+) \| [^|]+ \| (.*) \|$",
+                          table.split("\n\n")[0], re.M):
+        words = re.sub(r"\([^)]*\)", "", row[1])  # units, examples
+        told |= {(row[0], w) for w in re.findall(r"`([^`]+)`", words)}
+    return told
+
+
+def check_facts():
+    told = told_facts()
+    p = run(AGENT, "detect")
+    for what, text in (("of this machine", p.stdout),
+                       ("of specs/examples/vm.json",
+                        read(f"{SOURCE}/specs/examples/vm.json"))):
+        facts = json.loads(text)
+        strange = {(f[0], f[2]) for f in facts} - told
+        check(f"docs/formats.md tells the facts {what}",
+              facts and not strange, strange)
+    sources = "".join(read(p) for p in glob.glob(f"{SOURCE}/agent/*.c"))
+    lost = {w for pair in told for w in pair if f'"{w}"' not in sources}
+    check("docs/formats.md: each word of its facts is one of the probes",
+          len(told) > 60 and not lost, lost)
+
+
 # ---- examples ----
 
 def blocks(text):
@@ -317,6 +347,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         check_predicates(folder)
     check_words()
+    check_facts()
     with tempfile.TemporaryDirectory() as folder:
         check_examples(folder)
     check_mentions()
