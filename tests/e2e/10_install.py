@@ -14,13 +14,6 @@ import vm  # noqa: E402
 VERSION = "D12-F.1.0.0"
 
 
-def log_in(machine):
-    machine.send("root\n")
-    if machine.expect("Password:", 30):
-        machine.send("secret\n")
-    return machine.expect(r"[#$] ", 30)
-
-
 def check_installed(t, machine):
     said = machine.run("cat /etc/hostname /var/lib/edeploy/conf; "
                        "ip addr show eth0; cat /etc/fstab") or ""
@@ -57,7 +50,7 @@ def main():
         if ev.get("kind") == "phase":
             t.show(f"{ev['at'] / 1000:.1f} s: {ev['phase']}")
     if good:
-        t.check("a login with the password", log_in(machine), machine.tail())
+        t.check("a login with the password", machine.log_in(), machine.tail())
         check_installed(t, machine)
         machine.run("sync")
         machine.send("poweroff\n")

@@ -26,13 +26,6 @@ def make_top(work):
     return top
 
 
-def log_in(machine):
-    machine.send("root\n")
-    if machine.expect("Password:", 30):
-        machine.send("secret\n")
-    return machine.expect(r"[#$] ", 30)
-
-
 def upgrade(t, machine):
     machine.run("echo mine > /etc/issue")
     said = machine.run("edeploy list; edeploy version") or ""
@@ -65,7 +58,7 @@ def main():
     url = f"http://{vm.HOST}:{server.port}/boot.ipxe"
     machine = vm.Vm(work, "host", disk, pxe=url)
     if t.check("installed", machine.expect("login:", 600), machine.tail()) \
-            and t.check("a login", log_in(machine), machine.tail()):
+            and t.check("a login", machine.log_in(), machine.tail()):
         upgrade(t, machine)
     machine.stop()
     first = server.show().get("run")
@@ -76,7 +69,7 @@ def main():
     m = server.show()
     t.check("by a new run, once", m.get("run") != first and
             m.get("condition") == "installed" and not m.get("reinstall"), m)
-    if log_in(machine):
+    if machine.log_in():
         said = machine.run("cat /usr/share/tiny/version /etc/issue") or ""
         t.check("what the script says is there, nothing of before",
                 FROM in said and "mine" not in said, said)

@@ -157,16 +157,9 @@ def halted(t, b, m):
             b.logs())
 
 
-def log_in(m):
-    m.send("root\n")
-    if m.expect("Password:", 30):
-        m.send("secret\n")
-    return m.expect(r"[#$] ", 30)
-
-
 def started_by(t, m, how, grub):
     """Looks around in the installed system."""
-    t.check(f"{how}: its login", m.expect(r"login:", 120) and log_in(m),
+    t.check(f"{how}: its login", m.expect(r"login:", 120) and m.log_in(),
             m.tail())
     said = m.run("mount; cat /var/lib/edeploy/conf /proc/cmdline") or ""
     t.check(f"{how}: xfs as root, /boot beside it", re.search(
