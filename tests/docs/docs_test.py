@@ -237,6 +237,30 @@ def check_facts():
           len(told) > 60 and not lost, lost)
 
 
+# ---- the wire ----
+
+def calls_of(text):
+    """Names in a path are in capitals, or the ellipsis."""
+    found = set()
+    for method, path in re.findall(r"`(GET|POST|PUT) ([^` ?]+)", text):
+        path = path.replace("…/upload.py", "**/upload.py")
+        found.add((method, re.sub(r"/([A-Z]+|…)(?=/|$)", "/*", path)))
+    return found
+
+
+def check_wire():
+    table = read(f"{SOURCE}/server/route.c").split("rows[] = {")[1]
+    routes = {(m, path): ".local = true" in more for m, path, more in
+              re.findall(r'\{ "([A-Z]+)", "([^"]+)",([^}]*)\}',
+                         table.split("\n};")[0])}
+    text = read(f"{DOCS}/wire.md")
+    same("docs/wire.md and the calls that are answered", calls_of(text),
+         set(routes))
+    operator = text.split("## An operator asks")[1].split("\n## ")[0]
+    same("docs/wire.md: the calls of operators are those of the socket",
+         calls_of(operator), {r for r, local in routes.items() if local})
+
+
 # ---- examples ----
 
 def blocks(text):
@@ -348,6 +372,7 @@ def main():
         check_predicates(folder)
     check_words()
     check_facts()
+    check_wire()
     with tempfile.TemporaryDirectory() as folder:
         check_examples(folder)
     check_mentions()
