@@ -61,7 +61,7 @@ add_row(struct table *t, const struct value *row, const struct names *names,
 static void
 print_entries(const struct value *list, bool live)
 {
-	struct table t = { .heads = true };
+	struct table t = { .heads = true, .drops = true };
 	struct names names = { 0 };
 	size_t i, k;
 

@@ -85,6 +85,9 @@ fit(const struct table *t, size_t columns, struct widths *w)
 			return;
 		leave(w, (size_t)(*c - '0'));
 	}
+	while (t->drops && w->last > 0 &&
+	       before_last(t, w) + w->at[w->last] > columns)
+		leave(w, w->last);
 }
 
 static void
@@ -116,6 +119,24 @@ put_last(const struct table *t, const struct term *term, const char *cell,
 	buf_char(out, '\n');
 }
 
+/* "not shown: mac, used (--json has all)" */
+static void
+put_dropped(const struct table *t, const struct term *term,
+	    const struct widths *w, struct buf *out)
+{
+	AUTO_CLEAR(buf) names = { 0 };
+	size_t i;
+
+	for (i = w->last + 1; i < t->columns; i++)
+		buf_printf(&names, "%s%s",
+			   names.len ? ", " : "not shown: ", t->cells[i]);
+	if (names.len == 0)
+		return;
+	buf_str(&names, " (--json has all)");
+	term_wrap(buf_text(&names), (size_t)term->columns, 0, out);
+	buf_char(out, '\n');
+}
+
 void
 table_text(const struct table *t, const struct term *term, struct buf *out)
 {
@@ -141,6 +162,8 @@ table_text(const struct table *t, const struct term *term, struct buf *out)
 			   (int)(w.at[column] + 2 - term_columns(t->cells[i])),
 			   "");
 	}
+	if (t->drops && t->len >= t->columns)
+		put_dropped(t, term, &w, out);
 }
 
 void

@@ -16,6 +16,8 @@ struct table {
 	const char *leaves; /* "47": columns (from 0) that leave a terminal
 			     * that is too narrow, in this order; with heads
 			     * also one that tells nothing. NULL: none */
+	bool drops;         /* columns that do not fit leave from the right
+			     * and are named below; with heads */
 	bool wraps;         /* the last column is broken, not cut */
 	bool paints;        /* cells are coloured by what they say */
 };
