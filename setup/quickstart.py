@@ -117,7 +117,8 @@ class Watch(vm.Process):
         """True when the run is done; what went wrong is said already."""
         if self.proc.poll() not in (None, 0):
             time.sleep(1)  # the machine's last words
-            raise Failed("the installation failed")
+            raise Failed("the installation failed; what the machine said is "
+                         f"in {os.path.relpath(WORK)}/vm.console")
         return self.proc.returncode == 0
 
 

@@ -29,6 +29,13 @@ static int test_count, test_failed;
 		}                                                              \
 	} while (0)
 
+/* What cannot be checked here: `why` tells what is missing. */
+static inline void
+test_skip(const char *why)
+{
+	printf("ok %d # SKIP %s\n", ++test_count, why);
+}
+
 /* Print the plan; the exit code of main. */
 static inline int
 test_end(void)

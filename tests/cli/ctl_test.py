@@ -156,6 +156,11 @@ def progress(percent):
             "bytes_per_s": 5 * 10**6, "eta_s": 100 - percent, "what": "tree"}
 
 
+def hear_interrupts():
+    """Also where the tests themselves run in a background that does not."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Watch:
     def __init__(self, s, *words, columns=0, env=None):
         argv = [CTL, "watch", *words, "-c", f"{s.dir}/conf"]
@@ -168,7 +173,7 @@ class Watch:
             self.out, out = os.pipe()
         self.proc = subprocess.Popen(
             argv, stdin=subprocess.DEVNULL, stdout=out,
-            stderr=subprocess.PIPE, text=True,
+            stderr=subprocess.PIPE, text=True, preexec_fn=hear_interrupts,
             env={**os.environ, "TERM": "xterm", "TZ": "UTC", **(env or {})})
         os.close(out)
 

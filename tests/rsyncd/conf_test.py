@@ -34,11 +34,11 @@ def put(path, text):
 
 
 class Daemon:
-    """rsync over the configuration, as root or as the user nobody."""
+    """rsync over the configuration, as root or as another user."""
 
     def __init__(self, user):
         self.drop = {"user": user, "group": pwd.getpwnam(user).pw_gid,
-                     "extra_groups": []} if user else {}
+                     "extra_groups": []} if user and os.geteuid() == 0 else {}
         text = subprocess.run([CONF, TOP], check=True, capture_output=True,
                               text=True, **self.drop).stdout
         put(f"{DIR}/conf", text)
