@@ -37,6 +37,10 @@ int dir_make(const char *path, mode_t mode, struct err *e);
  * failure. -1 with errno. */
 int fd_look_like(int fd, const struct stat *like);
 
+/* Remove a directory with all that is below it, following no link. Nothing
+ * there is no failure. ERR_SYS. */
+int dir_remove(const char *path, struct err *e);
+
 /* All of `bytes` to `fd`, whatever write(2) takes at once. ERR_SYS. */
 int fd_write_all(int fd, const void *bytes, size_t len, struct err *e);
 

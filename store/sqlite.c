@@ -237,8 +237,8 @@ store_one_text(struct store *s, const char *query, char *out, size_t size,
 	return failed;
 }
 
-static int
-open_file(struct store *s, int flags, struct err *e)
+int
+store_open_file(struct store *s, int flags, struct err *e)
 {
 	static const char pragmas[] =
 		"PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
@@ -258,18 +258,23 @@ open_file(struct store *s, int flags, struct err *e)
 	return store_run(s, pragmas, e);
 }
 
+enum use { WRITER, SCRATCH, READER };
+
 static int
-open_store(struct store **out, const char *dir, bool writer, struct err *e)
+open_store(struct store **out, const char *dir, enum use use, struct err *e)
 {
 	AUTO(store) s = base_alloc(sizeof(*s));
+	bool writer = use != READER;
 
 	s->path = base_printf("%s/edeploy.db", dir);
 	if (writer && dir_make(dir, 0700, e) < 0)
 		return -1;
-	if (open_file(s,
-		      writer ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
-			     : SQLITE_OPEN_READWRITE,
-		      e) < 0)
+	if (store_open_file(s,
+			    writer ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
+				   : SQLITE_OPEN_READWRITE,
+			    e) < 0)
+		return -1;
+	if (use == SCRATCH && store_run(s, "PRAGMA synchronous = OFF", e) < 0)
 		return -1;
 	if (store_check_schema(s, writer, e) < 0)
 		return -1;
@@ -282,13 +287,19 @@ open_store(struct store **out, const char *dir, bool writer, struct err *e)
 int
 store_open(struct store **out, const char *dir, struct err *e)
 {
-	return open_store(out, dir, true, e);
+	return open_store(out, dir, WRITER, e);
 }
 
 int
 store_reader(struct store **out, const char *dir, struct err *e)
 {
-	return open_store(out, dir, false, e);
+	return open_store(out, dir, READER, e);
+}
+
+int
+store_open_scratch(struct store **out, const char *dir, struct err *e)
+{
+	return open_store(out, dir, SCRATCH, e);
 }
 
 void

@@ -84,6 +84,9 @@ int store_run(struct store *s, const char *text, struct err *e);
 int store_one_text(struct store *s, const char *query, char *out, size_t size,
 		   struct err *e);
 
+/* Open s->path, as every handle has it open. */
+int store_open_file(struct store *s, int flags, struct err *e);
+
 /* Bring the store to today's tables (a reader only looks). ERR_REFUSED: it is
  * of a newer program. */
 int store_check_schema(struct store *s, bool may_make, struct err *e);

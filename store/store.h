@@ -23,6 +23,13 @@ int store_reader(struct store **out, const char *dir, struct err *e);
 void store_free(struct store *s);
 AUTO_DEFINE(store)
 
+/* For trying something out: as store_open, but a commit is not durable. */
+int store_open_scratch(struct store **out, const char *dir, struct err *e);
+
+/* The store in `from`, as its last commit left it, into `to` (made 0700),
+ * where none is yet. Holds up nobody who writes. */
+int store_copy(const char *from, const char *to, struct err *e);
+
 /* 16 hex digits made with the store; names it in .cmdb files. Borrowed. */
 const char *store_id(const struct store *s);
 

@@ -71,6 +71,28 @@ check_lock(void)
 	lock_clear(&mine);
 }
 
+/* What a link names stays. */
+static void
+check_remove(void)
+{
+	AUTO_FREE char *tree = base_printf("%s/tree", dir);
+	AUTO_FREE char *deep = base_printf("%s/a/b", tree);
+	AUTO_FREE char *file = base_printf("%s/file", deep);
+	AUTO_FREE char *link = base_printf("%s/link", deep);
+	AUTO_FREE char *kept = base_printf("%s/kept/file", dir);
+	AUTO_FREE char *keep = base_printf("%s/kept", dir);
+	struct err e = { 0 };
+
+	CHECK(0, dir_make(deep, 0700, &e) == 0 &&
+			 file_write(file, "x", 1, 0600, &e) == 0 &&
+			 file_write(kept, "x", 1, 0600, &e) == 0 &&
+			 symlink(keep, link) == 0);
+	CHECK(1, dir_remove(tree, &e) == 0 && !file_exists(tree));
+	CHECK(2, file_exists(kept));
+	CHECK(3, dir_remove(tree, &e) == 0);
+	CHECK(4, dir_remove("/proc/self/task", &e) < 0 && e.kind == ERR_SYS);
+}
+
 int
 main(void)
 {
@@ -87,6 +109,7 @@ main(void)
 		return 1;
 	check_replace();
 	check_lock();
+	check_remove();
 	for (i = 0; i < ARRAY_LEN(rows); i++)
 		CHECK(i, name_is_safe(rows[i].name) == rows[i].safe);
 	clean = base_printf("rm -r %s", dir);

@@ -363,6 +363,31 @@ check_live(struct store *s)
 	store_rollback(s);
 }
 
+/* The copy has what was committed, while a writer is at work, and is one's
+ * own. */
+static void
+check_copy(struct store *s)
+{
+	AUTO_FREE char *to = base_printf("%s/copy", dir);
+	AUTO(store) copy = NULL;
+	struct err e = { 0 };
+	int64_t who = 0;
+
+	CHECK(0, store_begin(s, &e) == 0 &&
+			 store_identity_add(s, 1, 0, "later", &e) == 0);
+	CHECK(1, store_copy(dir, to, &e) == 0);
+	CHECK(2, store_commit(s, &e) == 0);
+	CHECK(3, store_open_scratch(&copy, to, &e) == 0 &&
+			 str_eq(store_id(copy), store_id(s)));
+	CHECK(4, store_identity_find(copy, 0, "u", &who, &e) == 0 && who == 1);
+	CHECK(5,
+	      store_identity_find(copy, 0, "later", &who, &e) == 0 && who == 0);
+	CHECK(6, store_identity_add(copy, 1, 0, "mine", &e) == 0);
+	CHECK(7, store_identity_find(s, 0, "mine", &who, &e) == 0 && who == 0);
+	CHECK(8, store_copy("/nonexistent", to, &e) < 0 && e.kind == ERR_SYS);
+	CHECK(9, store_copy(dir, "/proc/nosuch", &e) < 0 && e.kind == ERR_SYS);
+}
+
 int
 main(void)
 {
@@ -384,6 +409,7 @@ main(void)
 	check_transactions(s);
 	check_live(s);
 	check_renewal();
+	check_copy(s);
 	CHECK(2, store_reader(&r, dir, &e) == 0 &&
 			 str_eq(store_id(r), store_id(s)));
 	CHECK(3, store_identity_find(r, 0, "u", &who, &e) == 0 && who == 1);
