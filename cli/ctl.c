@@ -28,7 +28,8 @@ fits(const char *option, const char *command)
 {
 	static const struct {
 		const char *option, *commands;
-	} rows[] = { { "--site", " check match explain cmdb state " },
+	} rows[] = { { "--site", " check match explain cmdb state replay " },
+		     { "--was", " replay " },
 		     { "--all", " explain " },
 		     { "--until-done", " watch " } };
 	AUTO_FREE char *word = base_printf(" %s ", command);
@@ -50,6 +51,7 @@ take_option(struct ctl *c, const char *command, char **argv)
 		bool *flag;
 	} rows[] = { { "-c", &c->conf_path, NULL },
 		     { "--site", &c->site_dir, NULL },
+		     { "--was", &c->was_dir, NULL },
 		     { "--section", &c->section, NULL },
 		     { "--json", NULL, &c->json },
 		     { "--all", NULL, &c->all },
@@ -78,7 +80,8 @@ ctl_options(struct ctl *c, int argc, char **argv, int least, int most)
 {
 	int i, took;
 
-	*c = (struct ctl){ .conf_path = "/etc/edeploy.conf" };
+	*c = (struct ctl){ .conf_path = "/etc/edeploy.conf",
+			   .words = argv + 1 };
 	for (i = 1; i < argc; i += took ? took : 1) {
 		took = take_option(c, argv[0], argv + i);
 		if (took < 0)
@@ -90,6 +93,7 @@ ctl_options(struct ctl *c, int argc, char **argv, int least, int most)
 					 "is one word too many");
 		c->words[c->len++] = argv[i];
 	}
+	c->words[c->len] = NULL;
 	return c->len < least ? bad_usage(argv[0], NULL, "a word is missing")
 			      : 0;
 }
@@ -171,14 +175,16 @@ ctl_ask(struct ctl *c, const char *method, const char *path, int deadline_ms,
 
 int
 ctl_send(struct ctl *c, const char *method, const char *path,
-	 const struct buf *body, struct value **out, struct err *e)
+	 const struct buf *body, int deadline_ms, struct value **out,
+	 struct err *e)
 {
 	static const char *const headers[] = { "Content-Type: application/json",
 					       NULL };
 	const struct http_ask ask = { .method = method,
 				      .headers = headers,
 				      .body = buf_text(body),
-				      .body_len = body->len };
+				      .body_len = body->len,
+				      .deadline_ms = deadline_ms };
 
 	return exchange(c, ask, path, out, e);
 }

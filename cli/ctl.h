@@ -16,14 +16,15 @@ struct ctl {
 	const char *section;   /* --section NAME; NULL: the only one */
 	bool json, all;        /* --json, --all */
 	bool until_done;       /* --until-done */
-	char *words[4];        /* what is left, NULL-terminated */
+	const char *was_dir;   /* --was DIR, or NULL */
+	char **words;          /* what is left, NULL-terminated; in argv */
 	int len;
 	struct confs *confs;
 };
 
 /* Read the options that stand anywhere behind the subcommand's name (argv[0];
- * argv ends with NULL), with `least` to `most` words left. -1: said on stderr.
- */
+ * argv ends with NULL), with `least` to `most` words left, which move to the
+ * front of argv. -1: said on stderr. */
 int ctl_options(struct ctl *c, int argc, char **argv, int least, int most);
 void ctl_clear(struct ctl *c);
 
@@ -38,12 +39,18 @@ int ctl_ask(struct ctl *c, const char *method, const char *path,
 
 /* The same with a body, which is JSON. */
 int ctl_send(struct ctl *c, const char *method, const char *path,
-	     const struct buf *body, struct value **out, struct err *e);
+	     const struct buf *body, int deadline_ms, struct value **out,
+	     struct err *e);
 
 /* Print the error on stderr; CMD_FAILED. */
 int ctl_fail(const struct err *e);
 /* Print JSON on stdout; CMD_DONE. */
 int ctl_print_json(const struct value *v);
+
+/* Problems as docs/wire.md has them: printed on stdout, a line each; how many
+ * of them are errors, which ctl_count_errors tells alone. */
+size_t ctl_print_problems(const struct value *list);
+size_t ctl_count_errors(const struct value *list);
 
 /* /v1/machines/NAME, or with /ACTION behind it; owned by the caller. */
 char *ctl_machine_path(const char *name, const char *action);
@@ -67,5 +74,6 @@ int cmd_release(int argc, char **argv);
 int cmd_same(int argc, char **argv);
 int cmd_distinct(int argc, char **argv);
 int cmd_forget(int argc, char **argv);
+int cmd_replay(int argc, char **argv);
 
 #endif

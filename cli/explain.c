@@ -270,7 +270,7 @@ ask(struct ctl *c, struct value **out, struct err *e)
 	if (c->site_dir)
 		return site_explain_files(ctl_conf(c, e), facts, out, e);
 	facts_to_json(facts, &json);
-	return ctl_send(c, "POST", "/v1/explain", &json, out, e);
+	return ctl_send(c, "POST", "/v1/explain", &json, 0, out, e);
 }
 
 int

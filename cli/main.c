@@ -6,6 +6,8 @@
 #include "lib/cmd.h"
 
 #define SITE "[-c CONF | --site DIR] [--section NAME] [--json]"
+#define REPLAY                                                                 \
+	"FACTS... --site DIR [--was DIR] [-c CONF] [--section NAME] [--json]"
 #define LIVE "[-c CONF] [--section NAME] [--json]"
 
 static const struct cmd commands[] = {
@@ -38,6 +40,14 @@ static const struct cmd commands[] = {
 	  "In the order in which they are tried. With --site the state file "
 	  "there answers,\nand what is used is not known.\n",
 	  cmd_state },
+	{ "replay", REPLAY, "tell for whom a changed site would change what",
+	  "--site is a folder with the site's files as they shall be. The "
+	  "machines of FACTS\n(files as for match, NAME.hw, or folders of "
+	  "them) ask it, and the site as it is\n(--was, else the "
+	  "configuration's), one after the other, from nothing. Needs no\n"
+	  "server and changes nothing. Exit 0: nothing would change, 1: "
+	  "something would, or\nthe new files have errors, 2: all else.\n",
+	  cmd_replay },
 	{ "machines", LIVE, "list the machines that edeployd knows", NULL,
 	  cmd_machines },
 	{ "show", "MACHINE " LIVE,
@@ -86,7 +96,8 @@ static const struct cmd commands[] = {
 static const struct cmd_program program = {
 	.name = "edeployctl",
 	.purpose = "look at an eDeploy site and its machines",
-	.more = "check and match need no server. The others ask edeployd over "
+	.more = "check, match and replay need no server. The others ask "
+		"edeployd over "
 		"its unix socket\n(SOCKET in /etc/edeploy.conf). Exit codes: "
 		"0 done, 1 failed, 2 usage.\n",
 	.table = commands,

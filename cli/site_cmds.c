@@ -28,8 +28,8 @@ print_problem(const struct value *p, const struct term *t)
 	puts(buf_text(&out));
 }
 
-static size_t
-print_problems(const struct value *list)
+size_t
+ctl_print_problems(const struct value *list)
 {
 	size_t i, errors = 0;
 	struct term t;
@@ -43,8 +43,8 @@ print_problems(const struct value *list)
 	return errors;
 }
 
-static size_t
-count_errors(const struct value *list)
+size_t
+ctl_count_errors(const struct value *list)
 {
 	size_t i, errors = 0;
 
@@ -91,10 +91,10 @@ cmd_check(int argc, char **argv)
 		ctl_clear(&c);
 		return ctl_fail(&e);
 	}
-	errors = count_errors(problems);
+	errors = ctl_count_errors(problems);
 	if (c.json)
 		ctl_print_json(problems);
-	else if (print_problems(problems) == 0)
+	else if (ctl_print_problems(problems) == 0)
 		printf("%s: good\n", conf->configdir);
 	value_free(problems);
 	ctl_clear(&c);

@@ -60,6 +60,9 @@ int keep_profile(struct site *s, struct asking *a, struct err *e);
 /* The first profile in order that fits and has a unit left. */
 int choose_profile(struct site *s, struct asking *a, struct err *e);
 
+/* `reason` is that of a machine that no profile fits, whichever there are. */
+bool tells_no_match(const char *reason);
+
 /* Replace an owned text. */
 static inline void
 set_text(char **slot, const char *text)

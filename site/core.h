@@ -34,6 +34,7 @@ struct changed_entry {
 
 struct site {
 	const struct conf *conf;
+	bool scratch;         /* to try something out: see site_open_scratch */
 	struct store *writer; /* the writer thread's handle */
 	struct store *reader; /* under reader_lock */
 	pthread_mutex_t reader_lock;
@@ -63,6 +64,11 @@ struct site {
 	uint64_t news;
 	bool no_more_news;
 };
+
+/* A site that nobody but the caller sees: its files are read now and never
+ * again, nothing is written into them, nothing is logged, and its store is not
+ * durable. Files that the store does not take are a failure here. */
+int site_open_scratch(struct site **out, const struct conf *c, struct err *e);
 
 /* Have `work` done by the writer, durably; its result. */
 int site_write(struct site *s, int (*work)(struct site *, void *, struct err *),

@@ -5,11 +5,22 @@
 #include "lib/file.h"
 #include "site/snapshot.h"
 
-static bool
-belongs(const char *name)
+bool
+site_file_belongs(const char *name)
 {
-	return str_eq(name, "state") || str_ends(name, ".specs") ||
-	       str_ends(name, ".configure") || str_ends(name, ".cmdb");
+	static const char *const ends[] = { ".specs", ".configure", ".cmdb" };
+
+	if (str_eq(name, "state"))
+		return true;
+	for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+		AUTO_FREE char *profile = NULL;
+
+		if (!str_ends(name, ends[i]))
+			continue;
+		profile = base_strndup(name, strlen(name) - strlen(ends[i]));
+		return name_is_safe(profile);
+	}
+	return false;
 }
 
 void
@@ -27,7 +38,8 @@ site_files_read(struct site_files *out, const char *dir)
 		struct site_file *f = &out->at[out->len];
 		struct err e = { 0 };
 
-		if (!belongs(names[i]) || stamp_get(&f->stamp, path, &e) < 0)
+		if (!site_file_belongs(names[i]) ||
+		    stamp_get(&f->stamp, path, &e) < 0)
 			continue;
 		f->name = base_strdup(names[i]);
 		out->len++;

@@ -96,6 +96,17 @@ keep_profile(struct site *s, struct asking *a, struct err *e)
 	return assign(s, a, p, m->bindings, e);
 }
 
+#define NO_MATCH                                                               \
+	"Unable to match requirements on the following available roles in "
+#define NO_ROLE "No more role available in "
+
+bool
+tells_no_match(const char *reason)
+{
+	return reason &&
+	       (str_starts(reason, NO_MATCH) || str_starts(reason, NO_ROLE));
+}
+
 /* The names of the profiles that were open to the machine. */
 static char *
 no_match_text(const struct asking *a, const struct conf *conf)
@@ -103,10 +114,7 @@ no_match_text(const struct asking *a, const struct conf *conf)
 	AUTO_CLEAR(buf) text = { 0 };
 	size_t i, n = 0;
 
-	buf_printf(&text,
-		   "Unable to match requirements on the following available "
-		   "roles in %s/: ",
-		   conf->configdir);
+	buf_printf(&text, NO_MATCH "%s/: ", conf->configdir);
 	for (i = 0; i < a->site->len; i++)
 		if (state_at(a->site->state, i)->total > 0)
 			buf_printf(&text, "%s%s", n++ ? ", " : "",
@@ -156,7 +164,6 @@ choose_profile(struct site *s, struct asking *a, struct err *e)
 			"machine",
 			e);
 	none = open ? no_match_text(a, s->conf)
-		    : base_printf("No more role available in %s/state",
-				  s->conf->configdir);
+		    : base_printf(NO_ROLE "%s/state", s->conf->configdir);
 	return turn_away(s, a, SITE_NO_MATCH, none, e);
 }

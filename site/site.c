@@ -207,7 +207,7 @@ tell_scribe(struct site *s, struct snapshot *fresh)
 	for (size_t i = 0; i < fresh->len; i++) {
 		struct profile *p = &fresh->profiles[i];
 
-		if (p->cmdb && !p->problem)
+		if (p->cmdb && !p->problem && s->scribe)
 			scribe_learn(s->scribe, p->name, STEAL(p->cmdb),
 				     &p->cmdb_stamp);
 		cmdb_free(p->cmdb);
@@ -255,16 +255,15 @@ log_problems(const struct snapshot *fresh, const struct snapshot *old)
 
 /* Take the files as they are now. What the store says of the entries is made
  * equal first; if that fails the old snapshot stays. */
-static void
-refresh(struct site *s)
+static int
+take_files(struct site *s, struct err *e)
 {
 	struct refreshing r = { .fresh = snapshot_read(s->conf->configdir,
 						       s->snapshot) };
-	struct err e = { 0 };
 	int failed;
 
 	r.told = base_array(r.fresh->len + 1, sizeof(*r.told));
-	failed = site_write(s, sync_all, &r, &e);
+	failed = site_write(s, sync_all, &r, e);
 	if (failed == 0) {
 		keep_conflicts(r.fresh, s->snapshot);
 		for (size_t i = 0; i < r.fresh->len; i++)
@@ -273,23 +272,33 @@ refresh(struct site *s)
 						       &r.fresh->profiles[i],
 						       r.told[i].at[k].line,
 						       r.told[i].at[k].text);
-		log_problems(r.fresh, s->snapshot);
+		if (!s->scratch)
+			log_problems(r.fresh, s->snapshot);
 		tell_scribe(s, r.fresh);
 	}
 	for (size_t i = 0; i < r.fresh->len; i++)
 		conflicts_clear(&r.told[i]);
 	free(r.told);
 	if (failed < 0) {
-		log_line(LOG_ERROR, "the site's files are not taken: %s",
-			 e.text);
-		atomic_store(&s->looked_ms, clock_boot_ms() + RETRY_MS);
 		snapshot_free(r.fresh);
-		return;
+		return -1;
 	}
 	pthread_rwlock_wrlock(&s->snapshot_lock);
 	snapshot_free(s->snapshot);
 	s->snapshot = r.fresh;
 	pthread_rwlock_unlock(&s->snapshot_lock);
+	return 0;
+}
+
+static void
+refresh(struct site *s)
+{
+	struct err e = { 0 };
+
+	if (take_files(s, &e) == 0)
+		return;
+	log_line(LOG_ERROR, "the site's files are not taken: %s", e.text);
+	atomic_store(&s->looked_ms, clock_boot_ms() + RETRY_MS);
 }
 
 /* Files that changed and are quiet are to be read. */
@@ -310,7 +319,7 @@ may_look(struct site *s)
 {
 	int64_t now = clock_boot_ms(), last = atomic_load(&s->looked_ms);
 
-	return now - last >= LOOK_MS &&
+	return !s->scratch && now - last >= LOOK_MS &&
 	       atomic_compare_exchange_strong(&s->looked_ms, &last, now);
 }
 
@@ -384,17 +393,23 @@ init_locks(struct site *s)
 	pthread_condattr_destroy(&a);
 }
 
-int
-site_open(struct site **out, const struct conf *c, struct err *e)
+static struct site *
+site_new(const struct conf *c, bool scratch)
 {
-	AUTO(site) s = base_alloc(sizeof(*s));
+	struct site *s = base_alloc(sizeof(*s));
 
 	s->conf = c;
+	s->scratch = scratch;
 	init_locks(s);
 	s->own_number = clock_wall_ms() * 1000;
-	if (store_open(&s->writer, c->storedir, e) < 0 ||
-	    store_reader(&s->reader, c->storedir, e) < 0 ||
-	    dir_make(c->logdir, 0750, e) < 0)
+	return s;
+}
+
+/* The store is open: what it remembers, and the thread that writes to it. */
+static int
+start_writer(struct site *s, struct err *e)
+{
+	if (store_reader(&s->reader, s->conf->storedir, e) < 0)
 		return -1;
 	s->snapshot = memory_load(s->writer, e);
 	if (!s->snapshot)
@@ -402,12 +417,35 @@ site_open(struct site **out, const struct conf *c, struct err *e)
 	if (pthread_create(&s->thread, NULL, write_for_ever, s) != 0)
 		return err_set(e, ERR_SYS, "the writer thread does not start");
 	s->started = true;
+	return 0;
+}
+
+int
+site_open(struct site **out, const struct conf *c, struct err *e)
+{
+	AUTO(site) s = site_new(c, false);
+
+	if (store_open(&s->writer, c->storedir, e) < 0 ||
+	    dir_make(c->logdir, 0750, e) < 0 || start_writer(s, e) < 0)
+		return -1;
 	leftovers_set_aside(c);
 	if (scribe_start(&s->scribe, s, e) < 0)
 		return -1;
 	pthread_mutex_lock(&s->refresh_lock); /* the scribe looks, too */
 	refresh(s);
 	pthread_mutex_unlock(&s->refresh_lock);
+	*out = STEAL(s);
+	return 0;
+}
+
+int
+site_open_scratch(struct site **out, const struct conf *c, struct err *e)
+{
+	AUTO(site) s = site_new(c, true);
+
+	if (store_open_scratch(&s->writer, c->storedir, e) < 0 ||
+	    start_writer(s, e) < 0 || take_files(s, e) < 0)
+		return -1;
 	*out = STEAL(s);
 	return 0;
 }

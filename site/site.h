@@ -145,6 +145,39 @@ int site_forget(struct site *s, const char *name, struct err *e);
 int site_explain(struct site *s, const char *name, const struct facts *f,
 		 struct value **out, struct err *e);
 
+/* ---- what would change if the files were others ---- */
+
+/* Told before each machine that asks; false ends it with ERR_REFUSED. */
+struct site_watch {
+	bool (*go_on)(void *ctx, size_t done, size_t total);
+	void *ctx;
+};
+
+/* What would change for which machine, if the site's files were these: {name:
+ * text}, as site_texts has them. The machines ask a copy of the site, which is
+ * removed in any case. `out` as docs/wire.md has it. ERR_REFUSED: there is
+ * another replay, one at a time. */
+int site_replay(struct site *s, const struct value *files,
+		const struct site_watch *w, struct value **out, struct err *e);
+
+/* A machine that asks, and what its row is called. */
+struct site_asker {
+	const char *name;
+	const struct facts *facts;
+};
+
+/* The same without a server: the machines ask both sites, in this order, from
+ * nothing. Makes files in TMPDIR only, which are removed in any case. */
+int site_replay_files(const struct conf *was, const struct conf *now,
+		      const struct site_asker *askers, size_t len,
+		      const struct site_watch *w, struct value **out,
+		      struct err *e);
+
+/* The files of the site in `dir`, {name: text}, at most SITE_TEXTS_MAX bytes.
+ * ERR_SYS, ERR_INPUT. */
+#define SITE_TEXTS_MAX (60u * 1024 * 1024)
+int site_texts(const char *dir, struct value **out, struct err *e);
+
 /* ---- pure: no store, no file created ---- */
 
 /* The same from the files alone: every unit free, entries used as the files

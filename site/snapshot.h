@@ -62,6 +62,9 @@ struct snapshot {
  * NULL. */
 struct snapshot *snapshot_read(const char *dir, const struct snapshot *old);
 
+/* "state", or PROFILE with an ending that a site's file has. */
+bool site_file_belongs(const char *name);
+
 /* The files of the site in `dir` as they are now. Clear `out`. */
 void site_files_read(struct site_files *out, const char *dir);
 struct site_file *site_files_find(const struct site_files *f, const char *name);

@@ -35,6 +35,11 @@ def run(*argv, **more):
                           stdin=subprocess.DEVNULL, **more)
 
 
+def write(path, text):
+    with open(path, "w") as f:
+        f.write(text)
+
+
 # ---- help and wrong usage ----
 
 def check_help():
@@ -76,6 +81,9 @@ USAGE = [  # words, what the message says
     (["watch", "m1", "m2"], "m2 is one word too many"),
     (["cmdb"], "a word is missing"),
     (["state", "vm"], "vm is one word too many"),
+    (["replay"], "a word is missing"),
+    (["replay", "x.json"], "--site"),
+    (["match", "x.json", "--was", "/"], "--was is not an option of it"),
     (["release"], "a word is missing"),
     (["reinstall"], "a word is missing"),
 ]
@@ -126,6 +134,63 @@ def check_json(s, facts):
         code, text = s.ctl(*words, "--json")
         check(f"edeployctl {words[0]} --json is a list of {rows}", code == 0
               and len(json.loads(text)) == rows, text)
+
+
+# ---- replay ----
+
+def check_replay(folder):
+    """A folder of facts against two sites, as a repository's CI does it."""
+    for name in ("was", "now", "facts"):
+        os.mkdir(f"{folder}/{name}")
+    for name in ("was", "now"):
+        write(f"{folder}/{name}/state", STATE)
+        write(f"{folder}/{name}/vm.specs", "[('disk', '$disk', 'size', '8')]")
+        write(f"{folder}/{name}/vm.configure", "log('one')\n")
+        write(f"{folder}/{name}/vm.cmdb", f"[{CMDB}]\n")
+    write(f"{folder}/facts/b.json", json.dumps(FACTS))
+    write(f"{folder}/facts/a.hw", "[('disk', 'sda', 'size', '8'),\n"
+          " ('system', 'product', 'serial', 'OTHER1')]\n")
+    write(f"{folder}/facts/README", "no facts\n")
+    call = [CTL, "replay", f"{folder}/facts", "--was", f"{folder}/was",
+            "--site", f"{folder}/now"]
+    env = {**os.environ, "TMPDIR": f"{folder}/tmp"}
+    os.mkdir(f"{folder}/tmp")
+    p = run(*call, env=env)
+    check("replay of the same site: 0, and says so", p.returncode == 0 and
+          p.stdout == "0 of 2 machines would change\n" and not p.stderr,
+          p.stdout + p.stderr)
+    write(f"{folder}/now/vm.cmdb", f"[{CMDB}]\n".replace("host4", "web4"))
+    write(f"{folder}/now/vm.configure", "log('two')\n")
+    p = run(*call, env=env)
+    check("replay of a changed one: 1, and for whom", p.returncode == 1 and
+          p.stdout.splitlines() == [
+              "MACHINE" + " " * (len(folder) + 14) + "WAS  BECOMES  "
+              "WHAT CHANGES",
+              f"{folder}/facts/b.json host4  vm   vm       "
+              "hostname host4 -> web4",
+              "vm.configure is another script: 2 machines",
+              "1 of 2 machines would change"] and not p.stderr,
+          p.stdout + p.stderr)
+    p = run(*call, "--json", env=env)
+    doc = json.loads(p.stdout or "{}")
+    check("--json has the row", p.returncode == 1 and doc["asked"] == 2 and
+          [(m["machine"], m["changes"]) for m in doc["machines"]] ==
+          [(f"{folder}/facts/b.json", [{"name": "hostname", "was": "host4",
+                                        "becomes": "web4"}])], p.stdout)
+    write(f"{folder}/now/vm.cmdb", f"[{CMDB}")
+    p = run(*call, env=env)
+    check("new files with an error: 1, and where", p.returncode == 1 and
+          p.stdout.startswith("error: vm.cmdb:") and
+          f"{folder}/now" not in p.stdout, p.stdout + p.stderr)
+    os.unlink(f"{folder}/now/state")
+    for words, says in ((call, "now/state: missing"),
+                        ([*call, f"{folder}/was"], "no file NAME.json"),
+                        ([*call, f"{folder}/nosuch"], "nosuch"),
+                        ([*call, f"{folder}/facts/README"], "README: ")):
+        p = run(*words, env=env)
+        check("what cannot be asked: 2: " + says, p.returncode == 2 and
+              not p.stdout and says in p.stderr, p.stdout + p.stderr)
+    check("nothing is left behind", os.listdir(f"{folder}/tmp") == [])
 
 
 # ---- watch ----
@@ -316,6 +381,8 @@ def main():
     check_usage()
     with tempfile.TemporaryDirectory() as folder:
         check_nobody(folder)
+        os.mkdir(f"{folder}/replay")
+        check_replay(f"{folder}/replay")
     s = decision.Server(EDEPLOYD, CTL, STATE, f"[{CMDB}]\n")
     try:
         check_lines(s)
