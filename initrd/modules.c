@@ -111,10 +111,11 @@ walk(int dir, int depth, struct names *seen, struct batch *b)
 void
 modules_load(const char *sys)
 {
-	/* what no device asks for by name, but disks, DHCP, mdadm and LVM
-	 * need */
-	static const char *const always[] = { "ext4", "af_packet", "sd_mod",
-					      "md_mod", "dm_mod" };
+	/* what no device asks for by name, but disks, DHCP, mdadm, LVM and
+	 * ipmitool need */
+	static const char *const always[] = { "ext4",   "af_packet",
+					      "sd_mod", "md_mod",
+					      "dm_mod", "ipmi_devintf" };
 	struct names seen = { 0 };
 	struct batch b = { 0 };
 	int round, quiet = 0;

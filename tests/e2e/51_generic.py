@@ -46,7 +46,8 @@ def devices(work):
         argv += ["-device", f"{controller},id=c{n}", "-drive",
                  f"file={path},format=raw,if=none,id=d{n}", "-device",
                  f"{disk},drive=d{n}"]
-    return argv
+    return argv + ["-device", "ipmi-bmc-sim,id=bmc", "-device",
+                   "isa-ipmi-kcs,bmc=bmc"]
 
 
 def facts_of(server):
@@ -78,6 +79,9 @@ def check_ssh(t, port, key, other):
             code == 0 and re.search(r"^0$", text, re.M), text)
     t.check("the agent lives beside it", re.search(r"^\d{2,}$", text, re.M),
             text)
+    code, text = ssh(key, port, "ipmitool mc info")
+    t.check("ipmitool reaches the management controller",
+            code == 0 and re.search(r"IPMI Version +: 2\.0", text), text)
     code, text = ssh(other, port, "id -u")
     t.check("another key is refused", code == 255 and
             "Permission denied (publickey)" in text, (code, text))
