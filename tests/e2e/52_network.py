@@ -2,7 +2,6 @@
 """The word IP= on a machine with four cards: addresses by hand and by DHCP, in
 a VLAN and not, cards that are left alone, and a cable that comes late. A
 switch of some lines carries VLAN 7 between one card and its network."""
-import json
 import os
 import select
 import socket
@@ -61,32 +60,6 @@ class Switch:
                     self.send(self.inside, "inside", f[:12] + TAG + f[12:])
                 elif f[12:16] == TAG:
                     self.send(self.outside, "outside", f[:12] + f[16:])
-
-
-class Monitor:
-    """QEMU's QMP: cables are drawn and plugged by it."""
-
-    def __init__(self, work):
-        self.path = f"{work}/qmp"
-        self.words = ["-qmp", f"unix:{self.path},server=on,wait=off"]
-
-    def connect(self):
-        s = socket.socket(socket.AF_UNIX)
-        s.connect(self.path)
-        self.file = s.makefile("rw")
-        self.file.readline()
-        self.say("qmp_capabilities")
-
-    def say(self, command, **arguments):
-        self.file.write(json.dumps({"execute": command,
-                                    "arguments": arguments}) + "\n")
-        self.file.flush()
-        while "return" not in (line := self.file.readline()):
-            if not line or "error" in line:
-                raise RuntimeError(line)
-
-    def cable(self, netdev, plugged):
-        self.say("set_link", name=netdev, up=plugged)
 
 
 def clean(m):
@@ -169,7 +142,7 @@ def main():
     tftp = vm.ipxe_menu(
         f"{work}/tftp", "n.ipxe", boot, "SERV=10.7.0.2 LINK_UP_TIMEOUT=1 "
         f"IP=eth1:10.7.0.15/24@7,other:none {words}")
-    switch, monitor = Switch(work), Monitor(work)
+    switch, monitor = Switch(work), vm.Monitor(work)
     m = vm.Vm(work, "network", vm.Disk(work, "disk"), pxe="n.ipxe", tftp=tftp,
               extra=[*switch.words(), *monitor.words, "-netdev",
                      "user,id=n2,net=10.8.0.0/24", "-device",

@@ -83,7 +83,8 @@ class Process:
     """A program that ends with us, and only it."""
 
     def __init__(self, argv, stdin=subprocess.DEVNULL, **more):
-        self.proc = subprocess.Popen(argv, stdin=stdin, **more)
+        self.start = lambda: subprocess.Popen(argv, stdin=stdin, **more)
+        self.proc = self.start()
         atexit.register(self.stop)
 
     def stop(self, how=signal.SIGTERM, wait=10):
@@ -121,6 +122,21 @@ class Rsyncd(Process):
         self.proc.stdin.close()
         return self.proc.wait(wait)
 
+    def drop_connections(self):
+        """The children that serve one die; how many there were."""
+        text = subprocess.run(["ps", "-eo", "pid=,ppid=,comm="], check=True,
+                              capture_output=True, text=True).stdout
+        rows = [line.split() for line in text.splitlines()]
+        parents = {pid for pid, ppid, name in rows if name == "rsync"}
+        below, dead = {str(self.proc.pid)}, []
+        for _ in range(5):  # sudo, sh, the daemon, its children
+            below |= {pid for pid, ppid, name in rows if ppid in below}
+        for pid, ppid, name in rows:
+            if name == "rsync" and pid in below and ppid in parents:
+                subprocess.run(as_root("kill", "-KILL", pid), check=False)
+                dead.append(pid)
+        return len(dead)
+
 
 class Edeployd(Process):
     """The server with one section over `site`, and edeployctl beside it."""
@@ -143,6 +159,12 @@ class Edeployd(Process):
         super().__init__([f"{programs}/edeployd", "-c", self.conf,
                           "--listen", f"127.0.0.1:{self.port}"],
                          stderr=self.log)
+        self.wait_ready()
+
+    def crash(self):
+        """Killed, and started again."""
+        self.stop(signal.SIGKILL)
+        self.proc = self.start()
         self.wait_ready()
 
     def wait_ready(self):
@@ -306,6 +328,32 @@ class Vm(Process):
             if not self.read_more():
                 time.sleep(0.2)
         return False
+
+
+class Monitor:
+    """QEMU's QMP: cables are drawn and plugged by it."""
+
+    def __init__(self, work):
+        self.path = f"{work}/qmp"
+        self.words = ["-qmp", f"unix:{self.path},server=on,wait=off"]
+
+    def connect(self):
+        s = socket.socket(socket.AF_UNIX)
+        s.connect(self.path)
+        self.file = s.makefile("rw")
+        self.file.readline()
+        self.say("qmp_capabilities")
+
+    def say(self, command, **arguments):
+        self.file.write(json.dumps({"execute": command,
+                                    "arguments": arguments}) + "\n")
+        self.file.flush()
+        while "return" not in (line := self.file.readline()):
+            if not line or "error" in line:
+                raise RuntimeError(line)
+
+    def cable(self, netdev, plugged):
+        self.say("set_link", name=netdev, up=plugged)
 
 
 def work_dir(name):

@@ -19,8 +19,10 @@ PROGRAMS = ["edeploy-agent", "init", "edeploy"]
 
 
 def copy_sources(folder):
-    shutil.copytree(TOP, folder, symlinks=True,
-                    ignore=shutil.ignore_patterns(".git", "build*"))
+    def unwanted(where, names):
+        return [n for n in names if n == ".git" or
+                os.path.exists(f"{where}/{n}/build.ninja")]
+    shutil.copytree(TOP, folder, symlinks=True, ignore=unwanted)
 
 
 def run(folder, env, *argv, before=()):
