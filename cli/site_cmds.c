@@ -15,12 +15,16 @@ print_problem(const struct value *p, const struct term *t)
 	const char *level = value_get_str(p, "level");
 	const char *message = value_get_str(p, "message");
 	const char *file = value_get_str(p, "file");
+	int64_t line = value_get_int(p, "line", 0);
 	AUTO_CLEAR(buf) out = { 0 }, text = { 0 };
 
 	/* most say their place themselves, to the column */
 	if (!str_starts(message, file))
-		buf_printf(&text, "%s:%lld: ", file,
-			   (long long)value_get_int(p, "line", 0));
+		buf_str(&text, file);
+	if (text.len > 0 && line > 0)
+		buf_printf(&text, ":%lld", (long long)line);
+	if (text.len > 0)
+		buf_str(&text, ": ");
 	buf_str(&text, message);
 	term_paint(t, level, level, &out);
 	buf_str(&out, ": ");

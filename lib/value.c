@@ -149,6 +149,28 @@ value_unset(struct value *dict, const char *key)
 		base_resize(dict->dict.at, 2 * dict->dict.len + 1, sizeof(*m));
 }
 
+static int
+compare_keys(const void *a, const void *b)
+{
+	return strcmp(((const struct member *)a)->key,
+		      ((const struct member *)b)->key);
+}
+
+void
+value_sort(struct value *v)
+{
+	size_t i;
+
+	if (v->kind == VALUE_LIST || v->kind == VALUE_TUPLE)
+		for (i = 0; i < v->list.len; i++)
+			value_sort(v->list.at[i]);
+	if (v->kind != VALUE_DICT || v->dict.len == 0)
+		return;
+	for (i = 0; i < v->dict.len; i++)
+		value_sort(v->dict.at[i].value);
+	qsort(v->dict.at, v->dict.len, sizeof(*v->dict.at), compare_keys);
+}
+
 struct value *
 value_get(const struct value *v, const char *key)
 {

@@ -77,6 +77,9 @@ void value_set_str(struct value *dict, const char *key, const char *text);
 void value_set_int(struct value *dict, const char *key, int64_t i);
 void value_unset(struct value *dict, const char *key);
 
+/* The members of all dicts in it into the order of their keys. */
+void value_sort(struct value *v);
+
 /* Member of a dict, NULL when absent or `v` is no dict. Borrowed. */
 struct value *value_get(const struct value *v, const char *key);
 

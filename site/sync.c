@@ -6,16 +6,8 @@
 
 #include "lib/json.h"
 #include "site/core.h"
+#include "site/rows.h"
 #include "site/sync.h"
-
-/* The store's entries of one profile, and ways to find one. */
-struct rows {
-	struct store_entry *at; /* by position */
-	size_t len;
-	bool *matched;
-	size_t *by_id, *by_origin;
-	size_t *next; /* for the first of equal origins: look from here on */
-};
 
 struct sync {
 	struct site *s;
@@ -23,125 +15,12 @@ struct sync {
 	const struct cmdb *file;
 	bool ours; /* the marks in the file are this store's */
 	struct rows r;
+	struct entry_text {
+		char *json;
+		struct store_entry *row; /* NULL: new */
+	} * texts;                       /* of the file's entries */
 	struct conflicts *told;
 };
-
-static int
-keep_row(void *ctx, const struct store_entry *t)
-{
-	struct rows *r = ctx;
-
-	if ((r->len & (r->len - 1)) == 0)
-		r->at = base_resize(r->at, r->len ? 2 * r->len : 1,
-				    sizeof(*r->at));
-	r->at[r->len] = *t;
-	r->at[r->len].profile = base_strdup(t->profile);
-	r->at[r->len].fields = base_strdup(t->fields);
-	r->at[r->len++].origin = base_strdup(t->origin);
-	return 0;
-}
-
-static void
-rows_clear(struct rows *r)
-{
-	for (size_t i = 0; i < r->len; i++)
-		store_entry_clear(&r->at[i]);
-	free(r->at);
-	free(r->matched);
-	free(r->by_id);
-	free(r->by_origin);
-	free(r->next);
-}
-
-static int
-compare_ids(const void *a, const void *b, void *rows)
-{
-	const struct store_entry *at = rows;
-	int64_t x = at[*(const size_t *)a].id, y = at[*(const size_t *)b].id;
-
-	return x < y ? -1 : x > y;
-}
-
-static int
-compare_origins(const void *a, const void *b, void *rows)
-{
-	const struct store_entry *at = rows;
-	size_t x = *(const size_t *)a, y = *(const size_t *)b;
-	int order = strcmp(at[x].origin, at[y].origin);
-
-	return order ? order : x < y ? -1 : x > y;
-}
-
-static int
-rows_load(struct rows *r, struct store *store, const char *profile,
-	  struct err *e)
-{
-	if (store_entries(store, profile, keep_row, r, e) < 0)
-		return -1;
-	r->matched = base_array(r->len + 1, sizeof(*r->matched));
-	r->by_id = base_array(r->len + 1, sizeof(*r->by_id));
-	r->by_origin = base_array(r->len + 1, sizeof(*r->by_origin));
-	r->next = base_array(r->len + 1, sizeof(*r->next));
-	for (size_t i = 0; i < r->len; i++)
-		r->by_id[i] = r->by_origin[i] = i;
-	qsort_r(r->by_id, r->len, sizeof(size_t), compare_ids, r->at);
-	qsort_r(r->by_origin, r->len, sizeof(size_t), compare_origins, r->at);
-	return 0;
-}
-
-static struct store_entry *
-row_by_id(struct rows *r, int64_t id)
-{
-	size_t low = 0, high = r->len;
-
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-
-		if (r->at[r->by_id[mid]].id < id)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	if (low == r->len || r->at[r->by_id[low]].id != id)
-		return NULL;
-	return &r->at[r->by_id[low]];
-}
-
-/* The first of by_origin whose text is not before `json`. */
-static size_t
-first_of_origin(const struct rows *r, const char *json)
-{
-	size_t low = 0, high = r->len;
-
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-
-		if (strcmp(r->at[r->by_origin[mid]].origin, json) < 0)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low;
-}
-
-/* An unmatched row with this content. What stood at place `i` is looked at
- * first, so that equal entries keep theirs. */
-static struct store_entry *
-row_by_content(struct rows *r, const char *json, size_t i)
-{
-	size_t first = first_of_origin(r, json), k;
-
-	if (i < r->len && !r->matched[i] && r->at[i].position == (int64_t)i &&
-	    str_eq(r->at[i].origin, json))
-		return &r->at[i];
-	for (k = first + (first < r->len ? r->next[first] : 0);
-	     k < r->len && str_eq(r->at[r->by_origin[k]].origin, json); k++) {
-		r->next[first] = k - first;
-		if (!r->matched[r->by_origin[k]])
-			return &r->at[r->by_origin[k]];
-	}
-	return NULL;
-}
 
 static char *
 json_of(const struct value *v)
@@ -232,24 +111,98 @@ edited_origin(const struct store_entry *row, const struct value *edited)
 	return json_of(fresh);
 }
 
+/* Without `used` it is free, as after `release`: the words of its machine go,
+ * or they would keep it reserved. */
+static int
+take_release(struct sync *y, struct store_entry *row, struct err *e)
+{
+	int64_t owner = row->machine;
+
+	free(row->fields);
+	row->fields = base_strdup(row->origin);
+	row->machine = 0;
+	row->gen++;
+	entry_changed(y->s, row->profile, row->id);
+	if (store_entry_put(y->s->writer, row, e) < 0)
+		return -1;
+	return leave_entry(y->s, owner, row->id, e);
+}
+
 static int
 take_edit(struct sync *y, struct store_entry *row,
 	  const struct cmdb_entry *entry, const char *json, struct err *e)
 {
-	int64_t owner = row->machine;
-	char *origin =
-		owner ? edited_origin(row, entry->fields) : base_strdup(json);
+	char *origin = row->machine ? edited_origin(row, entry->fields)
+				    : base_strdup(json);
 
 	free(row->fields);
 	free(row->origin);
 	row->fields = base_strdup(json);
 	row->origin = origin;
 	row->used = entry->used;
-	if (owner && !entry->used)
-		row->machine = 0;
-	if (store_entry_put(y->s->writer, row, e) < 0)
-		return -1;
-	return owner && !entry->used ? leave_entry(y->s, owner, row->id, e) : 0;
+	if (row->machine && !entry->used)
+		return take_release(y, row, e);
+	return store_entry_put(y->s->writer, row, e);
+}
+
+static bool
+is_word_of_machine(const struct sync *y, const char *key)
+{
+	const char *const *names =
+		y->p->patterns ? patterns_variables(y->p->patterns) : NULL;
+
+	for (; names && *names; names++)
+		if (str_eq(*names, key))
+			return true;
+	return str_eq(key, "used");
+}
+
+/* Every member of `a` that is no machine's word stands in `b`, too. */
+static bool
+has_words(const struct sync *y, const struct value *a, const struct value *b)
+{
+	for (size_t i = 0; i < a->dict.len; i++) {
+		const struct member *m = &a->dict.at[i];
+		const struct value *other = value_get(b, m->key);
+
+		if (!is_word_of_machine(y, m->key) &&
+		    (!other || !value_eq(m->value, other)))
+			return false;
+	}
+	return true;
+}
+
+/* The file has the operator's words as the store has them, and does not free
+ * what is somebody's: it was saved late, and no edit is lost. */
+static bool
+is_only_late(const struct sync *y, const struct store_entry *row,
+	     const struct cmdb_entry *entry, const char *json)
+{
+	__attribute__((cleanup(value_freep))) struct value *origin = NULL;
+	__attribute__((cleanup(value_freep))) struct value *now = NULL;
+	struct err e = { 0 };
+
+	if (rows_same(row->origin, json))
+		return true;
+	if (row->used && !entry->used)
+		return false;
+	return json_parse(&origin, row->origin, strlen(row->origin), &e) == 0 &&
+	       json_parse(&now, json, strlen(json), &e) == 0 &&
+	       has_words(y, origin, now) && has_words(y, now, origin);
+}
+
+static void
+tell_changed(struct sync *y, const struct store_entry *row, unsigned line)
+{
+	AUTO_FREE char *now = row->machine
+				      ? base_printf("it is m%lld's now",
+						    (long long)row->machine)
+				      : base_strdup("nobody has it now");
+
+	tell(y, line,
+	     "entry %lld was changed by the server while the file was edited "
+	     "(%s): what the file says of it is not taken; edit it again",
+	     (long long)row->id, now);
 }
 
 /* An entry that has a row: the edit wins where the store changed nothing since
@@ -260,42 +213,84 @@ merge_row(struct sync *y, struct store_entry *row, size_t i, const char *json,
 {
 	const struct cmdb_entry *entry = cmdb_at(y->file, i);
 	bool marked = entry->id == row->id && y->ours;
-	bool differs = !str_eq(row->fields, json);
+	bool differs = !rows_same(row->fields, json);
 	bool moved = row->position != (int64_t)i;
 
 	row->position = (int64_t)i;
 	if (differs && (marked ? entry->gen == row->gen : row->machine == 0))
 		return take_edit(y, row, entry, json, e);
-	if (differs && marked && !str_eq(row->origin, json))
-		tell(y, entry->fields->line,
-		     "entry %lld was edited, but m%lld has changed it since "
-		     "the file was read: the edit is not taken, repeat it",
-		     (long long)row->id, (long long)row->machine);
+	if (differs && marked && !is_only_late(y, row, entry, json))
+		tell_changed(y, row, entry->fields->line);
 	return moved ? store_entry_put(y->s->writer, row, e) : 0;
 }
 
-static int
-merge_entry(struct sync *y, size_t i, struct err *e)
+/* Marks come first: a copy of an entry that stands before it, its mark removed,
+ * is not that entry. */
+static void
+match_marks(struct sync *y)
 {
-	const struct cmdb_entry *entry = cmdb_at(y->file, i);
-	AUTO_FREE char *json = json_of(entry->fields);
-	struct store_entry *row = NULL;
+	for (size_t i = 0; y->ours && i < cmdb_len(y->file); i++) {
+		const struct cmdb_entry *entry = cmdb_at(y->file, i);
+		struct store_entry *row =
+			entry->id ? rows_by_id(&y->r, entry->id) : NULL;
 
-	if (entry->id && y->ours)
-		row = row_by_id(&y->r, entry->id);
-	if (row && y->r.matched[row - y->r.at]) {
-		tell(y, entry->fields->line,
-		     "a second entry with the mark %lld: taken as a new one; "
-		     "remove the mark",
-		     (long long)entry->id);
-		return add_row(y, i, json, e);
+		if (!row)
+			continue;
+		if (rows_is_matched(&y->r, row)) {
+			tell(y, entry->fields->line,
+			     "a second entry with the mark %lld: taken as a "
+			     "new one; remove the mark",
+			     (long long)entry->id);
+			continue;
+		}
+		rows_match(&y->r, row);
+		y->texts[i].row = row;
 	}
-	if (!row)
-		row = row_by_content(&y->r, json, i);
-	if (!row)
-		return add_row(y, i, json, e);
-	y->r.matched[row - y->r.at] = true;
-	return merge_row(y, row, i, json, e);
+}
+
+static void
+match_contents(struct sync *y, bool meaning)
+{
+	for (size_t i = 0; i < cmdb_len(y->file); i++) {
+		struct entry_text *t = &y->texts[i];
+
+		if (t->row)
+			continue;
+		t->row = meaning ? rows_by_meaning(&y->r, t->json)
+				 : rows_by_content(&y->r, t->json, i);
+		if (t->row)
+			rows_match(&y->r, t->row);
+	}
+}
+
+static int
+merge_entries(struct sync *y, struct err *e)
+{
+	size_t n = cmdb_len(y->file);
+
+	y->texts = base_array(n + 1, sizeof(*y->texts));
+	for (size_t i = 0; i < n; i++)
+		y->texts[i].json = json_of(cmdb_at(y->file, i)->fields);
+	match_marks(y);
+	match_contents(y, false);
+	match_contents(y, true);
+	for (size_t i = 0; i < n; i++) {
+		struct entry_text *t = &y->texts[i];
+
+		if ((t->row ? merge_row(y, t->row, i, t->json, e)
+			    : add_row(y, i, t->json, e)) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static void
+sync_clear(struct sync *y)
+{
+	for (size_t i = 0; y->texts && i < cmdb_len(y->file); i++)
+		free(y->texts[i].json);
+	free(y->texts);
+	rows_clear(&y->r);
 }
 
 /* Rows that the file no longer has: nobody's are forgotten, a machine's stays
@@ -306,7 +301,7 @@ forget_rest(struct sync *y, struct err *e)
 	for (size_t k = 0; k < y->r.len; k++) {
 		struct store_entry *row = &y->r.at[k];
 
-		if (y->r.matched[k])
+		if (rows_is_matched(&y->r, row))
 			continue;
 		if (row->machine)
 			tell(y, 0,
@@ -328,7 +323,7 @@ static int
 is_ahead(struct sync *y, const struct cmdb_entry *entry, bool *ahead,
 	 struct err *e)
 {
-	const struct store_entry *row = row_by_id(&y->r, entry->id);
+	const struct store_entry *row = rows_by_id(&y->r, entry->id);
 	struct store_entry gone = { 0 };
 	bool found = row != NULL;
 
@@ -381,9 +376,8 @@ merge(struct sync *y, char **refusal, struct err *e)
 		return -1;
 	if (*refusal)
 		return 0;
-	for (size_t i = 0; i < cmdb_len(y->file); i++)
-		if (merge_entry(y, i, e) < 0)
-			return -1;
+	if (merge_entries(y, e) < 0)
+		return -1;
 	return forget_rest(y, e);
 }
 
@@ -401,6 +395,6 @@ entries_sync(struct site *s, struct profile *p, struct conflicts *told,
 
 	*refusal = NULL;
 	failed = merge(&y, refusal, e);
-	rows_clear(&y.r);
+	sync_clear(&y);
 	return failed;
 }

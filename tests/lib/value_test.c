@@ -7,6 +7,9 @@ static const struct {
 	const char *literal, *json, *lua;
 } rows[] = {
 	{ "None", "null", "nil" },
+	{ "{'b': [{'d': 1, 'c': 2}], 'a': {}}",
+	  "{\"b\": [{\"d\": 1, \"c\": 2}], \"a\": {}}",
+	  "{[\"b\"] = {{[\"d\"] = 1, [\"c\"] = 2}}, [\"a\"] = {}}" },
 	{ "'a\"b\\nc'", "\"a\\\"b\\nc\"", "\"a\\\"b\\010c\"" },
 	{ "{'a': [1, 2.0], 'b-c': (True,)}",
 	  "{\"a\": [1, 2.0], \"b-c\": [true]}",
@@ -44,6 +47,8 @@ main(void)
 		      literal_parse(&w, again.at, again.len, &opts, &e) == 0 &&
 			      value_eq(v, w));
 		copy = value_copy(v);
+		CHECK(i, value_eq(copy, v));
+		value_sort(copy);
 		CHECK(i, value_eq(copy, v));
 		value_free(copy);
 		value_free(v);

@@ -22,7 +22,7 @@ def check(what, good, saw=""):
         failed += not good
         print(f"{'ok' if good else 'not ok'} {count} - {what}")
         if not good:
-            print("# saw: " + str(saw)[:800].replace("\n", "\n# "))
+            print("# saw: " + str(saw)[:4000].replace("\n", "\n# "))
 
 
 def at_once(tests):
