@@ -5,6 +5,7 @@ import glob
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -261,6 +262,31 @@ def check_wire():
          calls_of(operator), {r for r, local in routes.items() if local})
 
 
+# ---- units ----
+
+def check_units(folder):
+    """systemd's own opinion, where it is installed."""
+    if not shutil.which("systemd-analyze"):
+        check("the units # SKIP no systemd here", True)
+        return
+    text = " ".join(read(f"{DOCS}/security.md").split())
+    for path in ("server/edeployd.service", "rsyncd/edeploy-rsyncd.service"):
+        name = os.path.basename(path)
+        unit = write(folder, name, re.sub(r"(?m)^(ExecStart=)\S+",
+                                          r"\g<1>/bin/true",
+                                          read(f"{SOURCE}/{path}")))
+        p = run("systemd-analyze", "verify", "--man=no", unit)
+        check(f"{name}: systemd reads all of it", p.returncode == 0 and
+              not p.stderr, p.stderr)
+        p = run("systemd-analyze", "security", "--offline=true",
+                "--no-pager", unit)
+        got = re.search(r"level for \S+: ([\d.]+) ([A-Z]+)", p.stdout)
+        told = re.search(f"security {name[:-8]}`[^`]*?" + r"([\d.]+) ([A-Z]+)",
+                         text)
+        check(f"{name}: docs/security.md tells its exposure", got and told and
+              got.groups() == told.groups(), (got, told, p.stderr))
+
+
 # ---- examples ----
 
 def blocks(text):
@@ -370,6 +396,8 @@ def main():
         check_conf(folder)
     with tempfile.TemporaryDirectory() as folder:
         check_predicates(folder)
+    with tempfile.TemporaryDirectory() as folder:
+        check_units(folder)
     check_words()
     check_facts()
     check_wire()
