@@ -1,6 +1,7 @@
 /* The store on SQLite: opening, schema, transactions. WAL, so that readers
  * never wait for the writer; synchronous FULL, so that a commit is on the disk
  * when it returns. */
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -237,6 +238,14 @@ store_one_text(struct store *s, const char *query, char *out, size_t size,
 	return failed;
 }
 
+/* Each handle is used by one thread, and nobody asks how much memory SQLite
+ * uses: without the count it takes no lock for each piece. */
+static void
+configure(void)
+{
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 int
 store_open_file(struct store *s, int flags, struct err *e)
 {
@@ -244,11 +253,17 @@ store_open_file(struct store *s, int flags, struct err *e)
 		"PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
 		"PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;"
 		/* what a mark can undo is kept in memory: no file for it */
-		"PRAGMA temp_store = MEMORY;";
+		"PRAGMA temp_store = MEMORY;"
+		/* a page that many decisions change is copied out of the log
+		 * once for all of them */
+		"PRAGMA wal_autocheckpoint = 4000; PRAGMA cache_size = -32768;";
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	mode_t old = umask(0077);
-	int code = sqlite3_open_v2(s->path, &s->db, flags | SQLITE_OPEN_NOMUTEX,
-				   NULL);
+	int code;
 
+	pthread_once(&once, configure);
+	code = sqlite3_open_v2(s->path, &s->db, flags | SQLITE_OPEN_NOMUTEX,
+			       NULL);
 	umask(old);
 	if (!s->db)
 		return err_set(e, ERR_SYS, "SQLite does not start");

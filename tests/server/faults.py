@@ -50,10 +50,10 @@ class Server(d.Server):
                     "ASAN_OPTIONS": "verify_asan_link_order=0"}
         super().__init__(*programs, state, cmdb)
 
-    def try_upload(self, run, n):
+    def try_upload(self, run, n, more=()):
         """(status, text), or (None, why) when no answer came."""
         try:
-            return self.upload(run, n)[:2]
+            return self.upload(run, n, more=more)[:2]
         except (OSError, http.client.HTTPException) as e:
             return None, repr(e)
 

@@ -41,8 +41,9 @@ def until(what, seconds=10):
 class Tries:
     """Decisions of new machines on a disk that fails."""
 
-    def __init__(self, s, part):
+    def __init__(self, s, part, facts=()):
         self.s, self.part, self.book = s, part, faults.Book()
+        self.facts = facts
         self.next, self.restarts, self.wrong = 1, [], []
         self.hit = collections.Counter()
 
@@ -51,7 +52,7 @@ class Tries:
         n = run = self.next
         self.next += 1
         self.s.disk.arm(self.s.dir + self.part, at, error)
-        status, text = self.s.try_upload(run, n)
+        status, text = self.s.try_upload(run, n, self.facts)
         if more:
             more(run)
         hit, calls = self.s.disk.hits(), self.s.disk.calls()
@@ -66,7 +67,7 @@ class Tries:
                          (status != 500 or SAYS[error] not in text)):
             self.wrong.append((at, NAMES[error], calls[at - 1:at], status,
                                text))
-        status, text = self.s.try_upload(run, n)
+        status, text = self.s.try_upload(run, n, self.facts)
         if status == 200:
             self.book.answered(run, n, text)
         else:
@@ -108,7 +109,8 @@ def test_checkpoint(programs, shim, work):
     """The log is copied into the database now and then: that may fail, too,
     and disturbs no decision."""
     s = new_server(programs, shim, work, "checkpoint")
-    t = Tries(s, "/store/edeploy.db$")
+    much = [["note", f"n{i}", "text", "x" * 4000] for i in range(60)]
+    t = Tries(s, "/store/edeploy.db$", much)
     places = range(1, 60) if LONG else (1, 2, 3, 8, 20)
     for error in NAMES:
         for at in places:
@@ -120,7 +122,7 @@ def test_checkpoint(programs, shim, work):
                 t.judge("a checkpoint")
                 s.end()
                 s = new_server(programs, shim, work, "checkpoint")
-                t = Tries(s, t.part)
+                t = Tries(s, t.part, much)
     t.judge("a checkpoint")
     s.end()
 
