@@ -7,7 +7,8 @@
 
 #define SITE "[-c CONF | --site DIR] [--section NAME] [--json]"
 #define REPLAY                                                                 \
-	"FACTS... --site DIR [--was DIR] [-c CONF] [--section NAME] [--json]"
+	"[FACTS...] --site DIR [--was DIR] [-c CONF] [--section NAME] "        \
+	"[--json]"
 #define LIVE "[-c CONF] [--section NAME] [--json]"
 
 static const struct cmd commands[] = {
@@ -41,12 +42,14 @@ static const struct cmd commands[] = {
 	  "there answers,\nand what is used is not known.\n",
 	  cmd_state },
 	{ "replay", REPLAY, "tell for whom a changed site would change what",
-	  "--site is a folder with the site's files as they shall be. The "
-	  "machines of FACTS\n(files as for match, NAME.hw, or folders of "
-	  "them) ask it, and the site as it is\n(--was, else the "
-	  "configuration's), one after the other, from nothing. Needs no\n"
-	  "server and changes nothing. Exit 0: nothing would change, 1: "
-	  "something would, or\nthe new files have errors, 2: all else.\n",
+	  "--site is a folder with the site's files as they shall be. edeployd "
+	  "has each\nmachine ask a copy of its store with these files, as if "
+	  "it "
+	  "were installed again.\nThe machines of FACTS (files as for match, "
+	  "NAME.hw, or folders of them) need no\nserver: they ask it, and the "
+	  "site as it is (--was, else the configuration's),\nfrom nothing. "
+	  "Nothing is changed. Exit 0: nothing would change, 1: something\n"
+	  "would, or the new files have errors, 2: all else.\n",
 	  cmd_replay },
 	{ "machines", LIVE, "list the machines that edeployd knows", NULL,
 	  cmd_machines },
@@ -96,7 +99,7 @@ static const struct cmd commands[] = {
 static const struct cmd_program program = {
 	.name = "edeployctl",
 	.purpose = "look at an eDeploy site and its machines",
-	.more = "check, match and replay need no server. The others ask "
+	.more = "check, match and replay FACTS need no server. The others ask "
 		"edeployd over "
 		"its unix socket\n(SOCKET in /etc/edeploy.conf). Exit codes: "
 		"0 done, 1 failed, 2 usage.\n",

@@ -8,6 +8,8 @@
 #include "lib/cmd.h"
 #include "site/site.h"
 
+#define REPLAY_MS (30 * 60 * 1000)
+
 static volatile sig_atomic_t stopped;
 
 static void
@@ -55,6 +57,25 @@ replay_files(struct ctl *c, const struct conf *now, struct value **out,
 }
 
 static int
+replay_live(struct ctl *c, const struct conf *now, struct value **out,
+	    struct err *e)
+{
+	AUTO(value) body = value_dict();
+	AUTO_CLEAR(buf) json = { 0 };
+	struct value *files = NULL;
+
+	if (c->was_dir)
+		return err_set(e, ERR_INPUT,
+			       "--was compares files, for FACTS; edeployd "
+			       "compares with what its machines have");
+	if (site_texts(now->configdir, &files, e) < 0)
+		return -1;
+	value_set(body, "files", files);
+	value_json(body, 0, &json);
+	return ctl_send(c, "POST", "/v1/replay", &json, REPLAY_MS, out, e);
+}
+
+static int
 ask(struct ctl *c, struct value **out, struct err *e)
 {
 	AUTO(confs) now = NULL;
@@ -65,7 +86,8 @@ ask(struct ctl *c, struct value **out, struct err *e)
 			       "try");
 	now = confs_of_site(c->site_dir);
 	c->site_dir = NULL; /* the other site is the configuration's */
-	return replay_files(c, &now->at[0], out, e);
+	return (c->len > 0 ? replay_files : replay_live)(c, &now->at[0], out,
+							 e);
 }
 
 /* ---- telling ---- */
@@ -191,7 +213,7 @@ cmd_replay(int argc, char **argv)
 	struct ctl c;
 	size_t errors;
 
-	if (ctl_options(&c, argc, argv, 1, argc) < 0)
+	if (ctl_options(&c, argc, argv, 0, argc) < 0)
 		return CMD_USAGE;
 	if (ask(&c, &v, &e) < 0) {
 		ctl_fail(&e);

@@ -6,6 +6,7 @@
 #define LOG_MAX_BYTES (64ULL * 1024 * 1024) /* of one run */
 #define EVENTS_MAX_BYTES (256 * 1024)
 #define EVENTS_MAX 1000
+#define REPLAY_MAX_BYTES (64u * 1024 * 1024)
 #define FORM_MAX_BYTES (LOG_MAX_BYTES + 64 * 1024)
 
 /* One handler: a finished request in, its reply out. `arg` is the decoded "*"
@@ -34,6 +35,7 @@ handler problems_get;
 handler cmdb_get;
 handler state_get;
 handler feed_get;
+handler replay_post; /* replay.c */
 
 /* What both forms of an upload share: the decision's outcome as a reply,
  * without the texts for a person when there is no script. */

@@ -7,15 +7,6 @@
 #define WAIT_MAX_S 30
 #define WAIT_STEP_MS 500 /* how soon a stop ends a wait */
 
-static void
-reply_json(struct reply *out, const struct value *v)
-{
-	out->status = 200;
-	value_json(v, 0, &out->body);
-	buf_char(&out->body, '\n');
-	reply_header(out, "Content-Type", "application/json");
-}
-
 /* A list of the site as {"NAME": [...]}. */
 static void
 reply_list(struct app *a, const struct request *r, const char *name,

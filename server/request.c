@@ -73,6 +73,15 @@ reply_err(struct reply *r, const struct err *e, int refused)
 }
 
 void
+reply_json(struct reply *r, const struct value *v)
+{
+	r->status = 200;
+	value_json(v, 0, &r->body);
+	buf_char(&r->body, '\n');
+	reply_header(r, "Content-Type", "application/json");
+}
+
+void
 reply_clear(struct reply *r)
 {
 	for (size_t i = 0; i < r->headers; i++)

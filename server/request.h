@@ -8,6 +8,7 @@
 #include "lib/base.h"
 #include "lib/buf.h"
 #include "lib/err.h"
+#include "lib/value.h"
 
 /* One finished request and its reply, as values: whoever carries them
  * (libmicrohttpd or libfcgi) is not seen from here. */
@@ -59,6 +60,9 @@ void reply_error(struct reply *r, int status, const char *fmt, ...)
 /* The same from an error value: ERR_INPUT 400, ERR_REFUSED `refused`, anything
  * else 500. */
 void reply_err(struct reply *r, const struct err *e, int refused);
+
+/* 200 with a document. */
+void reply_json(struct reply *r, const struct value *v);
 
 void reply_clear(struct reply *r);
 

@@ -31,6 +31,8 @@ static const struct row {
 	{ "GET", "/v1/machines/*/explain", machine_explain, .local = true },
 	{ "POST", "/v1/explain", explain_post, .max_body = FACTS_MAX_BYTES,
 	  .local = true },
+	{ "POST", "/v1/replay", replay_post, .max_body = REPLAY_MAX_BYTES,
+	  .local = true, .spool = true },
 	{ "GET", "/v1/problems", problems_get, .local = true },
 	{ "GET", "/v1/state", state_get, .local = true },
 	{ "GET", "/v1/cmdb/*", cmdb_get, .local = true },

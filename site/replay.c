@@ -6,8 +6,8 @@
 
 /* ---- asking one after the other ---- */
 
-static int
-may_go_on(struct replay *r, struct err *e)
+int
+replay_go_on(struct replay *r, struct err *e)
 {
 	if (r->watch && !r->watch->go_on(r->watch->ctx, r->done, r->total))
 		return err_set(e, ERR_REFUSED, "stopped");
@@ -27,10 +27,10 @@ count_script(struct replay *r, const char *profile)
 		      value_get_int(r->differ, profile, 0) + 1);
 }
 
-/* The machine's row, where something is different for it. */
-static void
-note(struct replay *r, const char *name, const struct standing *was,
-     const struct standing *now)
+/* Its row, where something is different for it. */
+void
+replay_note(struct replay *r, const char *name, const struct standing *was,
+	    const struct standing *now)
 {
 	AUTO(value) row = value_dict();
 
@@ -43,9 +43,8 @@ note(struct replay *r, const char *name, const struct standing *was,
 		value_push(r->rows, STEAL(row));
 }
 
-/* The configure scripts of a site, {profile: text}. */
-static struct value *
-scripts_of(const struct snapshot *s)
+struct value *
+replay_scripts(const struct snapshot *s)
 {
 	struct value *v = value_dict();
 
@@ -54,8 +53,8 @@ scripts_of(const struct snapshot *s)
 	return v;
 }
 
-static int
-check_state(const struct site *s, struct err *e)
+int
+replay_check(const struct site *s, struct err *e)
 {
 	if (s->snapshot->state)
 		return 0;
@@ -86,8 +85,8 @@ problems_of(struct site *s)
 	return list;
 }
 
-static struct value *
-result_of(struct replay *r)
+struct value *
+replay_result(struct replay *r)
 {
 	struct value *v = value_dict(), *scripts = value_list();
 
@@ -108,7 +107,7 @@ result_of(struct replay *r)
 	return v;
 }
 
-static void
+void
 replay_begin(struct replay *r, struct site *now, struct value *scripts)
 {
 	r->now = now;
@@ -117,7 +116,7 @@ replay_begin(struct replay *r, struct site *now, struct value *scripts)
 	r->rows = value_list();
 }
 
-static void
+void
 replay_clear(struct replay *r)
 {
 	value_free(r->scripts);
@@ -134,13 +133,13 @@ ask_both(struct replay *r, struct site *before, const struct site_asker *a,
 	struct standing was = { 0 }, now = { 0 };
 	int failed;
 
-	if (may_go_on(r, e) < 0)
+	if (replay_go_on(r, e) < 0)
 		return -1;
 	failed = standing_ask(before, a->facts, &was, e);
 	if (failed == 0)
 		failed = standing_ask(r->now, a->facts, &now, e);
 	if (failed == 0)
-		note(r, a->name, &was, &now);
+		replay_note(r, a->name, &was, &now);
 	standing_clear(&was);
 	standing_clear(&now);
 	return failed < 0 ? err_add(e, "%s", a->name) : 0;
@@ -151,8 +150,8 @@ open_both(const struct conf *was, const struct conf *now, struct site **before,
 	  struct site **after, struct err *e)
 {
 	if (site_open_scratch(before, was, e) < 0 ||
-	    check_state(*before, e) < 0 ||
-	    site_open_scratch(after, now, e) < 0 || check_state(*after, e) < 0)
+	    replay_check(*before, e) < 0 ||
+	    site_open_scratch(after, now, e) < 0 || replay_check(*after, e) < 0)
 		return -1;
 	return 0;
 }
@@ -177,10 +176,10 @@ site_replay_files(const struct conf *was, const struct conf *now,
 	new_store = new.storedir;
 	if (open_both(&old, &new, &before, &after, e) < 0)
 		return -1;
-	replay_begin(&r, after, scripts_of(before->snapshot));
+	replay_begin(&r, after, replay_scripts(before->snapshot));
 	for (size_t i = 0; i < len; i++)
 		if (ask_both(&r, before, &askers[i], e) < 0)
 			return -1;
-	*out = result_of(&r);
+	*out = replay_result(&r);
 	return 0;
 }

@@ -65,17 +65,16 @@ write_one(const char *dir, const struct member *m, struct err *e)
 
 int
 scratch_write_site(const struct scratch *t, const struct value *files,
-		   struct err *e)
+		   char **dir, struct err *e)
 {
-	AUTO_FREE char *dir = base_printf("%s/site", t->dir);
-
+	*dir = base_printf("%s/site", t->dir);
 	if (!files || files->kind != VALUE_DICT)
 		return err_set(e, ERR_INPUT,
 			       "the body must be {\"files\": {NAME: TEXT}}");
-	if (dir_make(dir, 0700, e) < 0)
+	if (dir_make(*dir, 0700, e) < 0)
 		return -1;
 	for (size_t i = 0; i < files->dict.len; i++)
-		if (write_one(dir, &files->dict.at[i], e) < 0)
+		if (write_one(*dir, &files->dict.at[i], e) < 0)
 			return -1;
 	return 0;
 }

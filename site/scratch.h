@@ -24,10 +24,10 @@ int scratch_make_in(struct scratch *t, const char *storedir, struct err *e);
 /* Removes the folder with all that is in it. */
 void scratch_clear(struct scratch *t);
 
-/* Write {name: text} into DIR/site, which is made. ERR_INPUT: what is no file
- * of a site. */
+/* Write {name: text} into a folder that is made for it: *dir, owned by the
+ * caller. ERR_INPUT: what is no file of a site. */
 int scratch_write_site(const struct scratch *t, const struct value *files,
-		       struct err *e);
+		       char **dir, struct err *e);
 
 /* `of` for a site with its store in DIR/NAME, and its files in `configdir`.
  * Texts are borrowed, but for storedir: free it. */

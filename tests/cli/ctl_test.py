@@ -8,6 +8,7 @@ import os
 import pty
 import re
 import select
+import shutil
 import signal
 import struct
 import subprocess
@@ -81,7 +82,7 @@ USAGE = [  # words, what the message says
     (["watch", "m1", "m2"], "m2 is one word too many"),
     (["cmdb"], "a word is missing"),
     (["state", "vm"], "vm is one word too many"),
-    (["replay"], "a word is missing"),
+    (["replay"], "--site"),
     (["replay", "x.json"], "--site"),
     (["match", "x.json", "--was", "/"], "--was is not an option of it"),
     (["release"], "a word is missing"),
@@ -191,6 +192,29 @@ def check_replay(folder):
         check("what cannot be asked: 2: " + says, p.returncode == 2 and
               not p.stdout and says in p.stderr, p.stdout + p.stderr)
     check("nothing is left behind", os.listdir(f"{folder}/tmp") == [])
+
+
+def check_live_replay(s):
+    """Of the machines that a server knows, while it serves them."""
+    time.sleep(1.5)  # the last release is written into the file
+    shutil.copytree(f"{s.dir}/site", f"{s.dir}/new")
+    p = s.ctl("replay", "--site", f"{s.dir}/new")
+    check("replay of the files in force: 0", p[0] == 0 and
+          re.fullmatch(r"0 of \d+ machines would change; 1 released or "
+                       r"without facts did not ask\n", p[1]), p)
+    write(f"{s.dir}/new/vm.cmdb", open(f"{s.dir}/new/vm.cmdb").read()
+          .replace("host3", "web3"))
+    before = s.ctl("machines", "--json")[1]
+    p = s.ctl("replay", "--site", f"{s.dir}/new")
+    check("replay of an edited entry: 1, and for whom", p[0] == 1 and
+          "\nm1 host3  vm   vm       hostname host3 -> web3\n" in p[1], p)
+    check("and nothing has changed", s.ctl("machines", "--json")[1] == before
+          and sorted(os.listdir(f"{s.dir}/store"))[-1] == "replay.lock",
+          os.listdir(f"{s.dir}/store"))
+    p = s.ctl("replay", "--site", f"{s.dir}/new", "--was", f"{s.dir}/site")
+    check("--was is for FACTS", p[0] == 2 and "--was" in p[1], p)
+    p = s.ctl("replay", "--site", f"{s.dir}/nosuch")
+    check("no such folder: 2", p[0] == 2 and "nosuch" in p[1], p)
 
 
 # ---- watch ----
@@ -394,6 +418,7 @@ def main():
         with open(facts, "w") as f:
             json.dump(FACTS, f)
         check_json(s, facts)
+        check_live_replay(s)
     finally:
         s.end()
     print(f"1..{decision.count}")

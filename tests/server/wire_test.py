@@ -510,6 +510,12 @@ def test_operator(s):
         check(f"{call} over TCP is 403", got.status == 403, got)
     got = curl(*sock, "http://x/v1/machines/m9")
     check("an unknown machine is 404", got.status == 404, got)
+    for body, status in (('{"files": {"state": "[]"}}', 200), ("{}", 400),
+                         ("{", 400)):
+        got = curl(*post, "-d", body, "http://x/v1/replay")
+        check(f"replay of {body}: {status}", got.status == status, got)
+    got = curl("-X", "POST", "-d", "{}", f"{s.url}/v1/replay")
+    check("replay over TCP is 403", got.status == 403, got)
     got = curl(*sock, "http://x/v1/machines?section=LAB")
     check("another section is not on this socket", got.status == 404, got)
     start = time.time()

@@ -1,6 +1,7 @@
 /* Machines ask the site as it was and as it shall be, and what is different
  * for them is told: no more, no less. */
 #include "lib/file.h"
+#include "lib/lock.h"
 #include "tests/site/fixture.h"
 
 #define SPECS(size)                                                            \
@@ -238,6 +239,186 @@ check_failures(void)
 	folder_remove(&new);
 }
 
+/* ---- of a site in use ---- */
+
+/* Edits of the files as the server has them now. m1 is installed as vm, m2
+ * assigned as big, m3 was released, m4 fits nothing. */
+static const struct live_row {
+	const char *name, *file, *from, *to;
+	const char *want;
+} live_rows[] = {
+	{ "nothing", NULL, NULL, NULL, "" },
+	{ "the entry, by its mark", "vm.cmdb", "host1", "web1",
+	  "m1 vm>vm hostname=host1>web1; " },
+	{ "an entry of nobody", "vm.cmdb", "host2", "web2", "" },
+	{ "its entry is deleted: it stays, and is told", "vm.cmdb", NULL,
+	  "[]\n", "!vm.cmdb; " },
+	{ "the marks are lost", "vm.cmdb", NULL, CMDB("web"), "!vm.cmdb; " },
+	{ "no unit left: live ones stay", "state", "('vm', 2)", "('vm', 0)",
+	  "" },
+	{ "its profile goes", "state", ", ('vm', 2)", "",
+	  "m1 vm>- profile vm: no longer in the state file; put it back or "
+	  "release this machine; " },
+	{ "it does not fit any more", "vm.specs", "gt(4)", "gt(9)",
+	  "m1 vm>- profile vm: no longer fits this machine; release it to "
+	  "choose anew; " },
+	{ "one that waits fits", "vm.specs", "gt(4)", "gt(1)",
+	  "m4 ->vm hostname=>host2 disk=>vda eth=>eth0 "
+	  "mac=>52:54:00:00:00:03; " },
+	{ "another script", "vm.configure", "vm", "VM", "+vm 1; " },
+	{ "the last good text stays in force", "vm.specs", "gt(4)", "gt(",
+	  "!vm.specs; " },
+	{ "nothing, after all that", NULL, NULL, NULL, "" },
+};
+
+/* `text` with the first `from` made `to`; from NULL: all of it. Owned. */
+static char *
+edited(const char *text, const struct live_row *r)
+{
+	const char *hit = r->from ? strstr(text, r->from) : text;
+
+	if (!hit)
+		return base_strdup(text);
+	if (!r->from)
+		return base_strdup(r->to);
+	return base_printf("%.*s%s%s", (int)(hit - text), text, r->to,
+			   hit + strlen(r->from));
+}
+
+static char *
+machines_json(struct site *s)
+{
+	AUTO(value) list = NULL;
+	AUTO_CLEAR(buf) out = { 0 };
+	struct err e = { 0 };
+
+	if (site_machines(s, &list, &e) < 0)
+		return NULL;
+	value_json(list, 0, &out);
+	return buf_take(&out);
+}
+
+static void
+check_live_row(struct site *s, struct folder *f, size_t i)
+{
+	const struct live_row *r = &live_rows[i];
+	AUTO(value) files = NULL;
+	AUTO(value) v = NULL;
+	AUTO_FREE char *got = NULL, *before = machines_json(s), *after = NULL;
+	AUTO_FREE char *cmdb = folder_get(f, "vm.cmdb"), *cmdb_after = NULL;
+	AUTO_FREE char *dir = base_printf("%s/replay", f->conf->storedir);
+	struct err e = { 0 };
+
+	CHECK(i, site_texts(f->dir, &files, &e) == 0);
+	if (r->file) {
+		AUTO_FREE char *text = edited(value_get_str(files, r->file), r);
+
+		value_set_str(files, r->file, text);
+	}
+	if (site_replay(s, files, NULL, &v, &e) < 0)
+		got = base_strdup(e.text);
+	else
+		got = show(v);
+	CHECK_SHOW(i, str_eq(got, r->want), "%s: %s", r->name, got);
+	CHECK(i, value_get_int(v, "asked", 0) == 3 &&
+			 value_get_int(v, "left_out", 0) == 1);
+	after = machines_json(s);
+	cmdb_after = folder_get(f, "vm.cmdb");
+	CHECK(i, str_eq(before, after) && str_eq(cmdb, cmdb_after) &&
+			 !file_exists(dir));
+}
+
+/* What is refused leaves nothing behind; what a server that died left is in
+ * nobody's way. */
+static void
+check_live_failures(struct site *s, struct folder *f)
+{
+	static const struct {
+		const char *name, *text, *want;
+	} bad[] = { { "../state", "[]", "is no file of a site" },
+		    { ".specs", "[]", "is no file of a site" },
+		    { "a/b.specs", "[]", "is no file of a site" },
+		    { "conf", "", "is no file of a site" },
+		    { "state", NULL, "has no text" } };
+	AUTO_FREE char *dir = base_printf("%s/replay", f->conf->storedir);
+	AUTO_FREE char *left = base_printf("%s/store/edeploy.db", dir);
+	AUTO_FREE char *lock = base_printf("%s.lock", dir);
+	struct lock held = LOCK_NONE;
+	AUTO(value) files = NULL;
+	struct value *v = NULL;
+	struct err e = { 0 };
+
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		AUTO(value) dict = value_dict();
+
+		value_set_str(dict, bad[i].name, bad[i].text);
+		CHECK(i, site_replay(s, dict, NULL, &v, &e) < 0 &&
+				 e.kind == ERR_INPUT);
+		CHECK_SHOW(i, strstr(e.text, bad[i].want), "%s", e.text);
+		CHECK(i, !file_exists(dir));
+	}
+	CHECK(5, site_replay(s, NULL, NULL, &v, &e) < 0 &&
+			 strstr(e.text, "the body must be"));
+	CHECK(6, site_texts(f->dir, &files, &e) == 0);
+	CHECK(7, lock_take(&held, lock, 0, &e) == 0);
+	CHECK(8, site_replay(s, files, NULL, &v, &e) < 0 &&
+			 e.kind == ERR_REFUSED &&
+			 strstr(e.text, "another replay"));
+	lock_clear(&held);
+	CHECK(9, file_write(left, "not a store", 11, 0600, &e) == 0);
+	CHECK(10, site_replay(s, files, NULL, &v, &e) == 0);
+	value_free(v);
+	CHECK(11, !file_exists(dir));
+}
+
+static void
+install(struct site *s, const struct site_reply *r)
+{
+	AUTO(value) events = value_list();
+	struct value *done = value_dict();
+	struct err e = { 0 };
+	int64_t next;
+
+	value_set_int(done, "n", 1);
+	value_set_int(done, "at", 1);
+	value_set_str(done, "kind", "done");
+	value_set_str(done, "action", "reboot");
+	value_push(events, done);
+	CHECK(0, site_events(s, r->run, r->token, events, &next, &e) == 0);
+}
+
+static void
+check_live(void)
+{
+	struct site_asker askers[ARRAY_LEN(machines)];
+	struct site *s = NULL;
+	struct folder f;
+	struct err e = { 0 };
+
+	folder_make(&f);
+	put_files(&f, was, ARRAY_LEN(was));
+	CHECK(0, site_open(&s, f.conf, &e) == 0);
+	make_askers(askers);
+	for (size_t i = 0; i < ARRAY_LEN(machines); i++) {
+		struct site_upload u = { .facts = askers[i].facts,
+					 .peer = "192.0.2.1" };
+		struct site_reply r = { 0 };
+
+		CHECK(i, site_upload(s, &u, &r, &e) == 0);
+		if (i == 0)
+			install(s, &r);
+		site_reply_clear(&r);
+	}
+	drop_askers(askers);
+	CHECK(1, site_release(s, "m3", &e) == 0);
+	usleep(1500 * 1000); /* the scribe has written the claims */
+	for (size_t i = 0; i < ARRAY_LEN(live_rows); i++)
+		check_live_row(s, &f, i);
+	check_live_failures(s, &f);
+	site_free(s);
+	folder_remove(&f);
+}
+
 int
 main(void)
 {
@@ -249,6 +430,7 @@ main(void)
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		check_files(i);
 	check_failures();
+	check_live();
 	folder_remove(&own);
 	return test_end();
 }
