@@ -27,10 +27,10 @@ put_dashes(const char hex[32], char out[MARK_UUID_TEXT])
 		 hex + 12, hex + 16, hex + 20);
 }
 
-void
-mark_uuid(const char *identity, char out[MARK_UUID_TEXT])
+static void
+make_mark(const char *identity, char hex[TOKEN_HEX])
 {
-	char hex[TOKEN_HEX], check[HASH_HEX], random[RANDOM_BYTES * 2 + 1];
+	char check[HASH_HEX], random[RANDOM_BYTES * 2 + 1];
 
 	token_make(hex);
 	hex[12] = '8'; /* version 8: "vendor's own", RFC 9562 */
@@ -38,7 +38,25 @@ mark_uuid(const char *identity, char out[MARK_UUID_TEXT])
 	snprintf(random, sizeof(random), "%.*s", RANDOM_BYTES * 2, hex);
 	check_word(identity, random, check);
 	memcpy(hex + (size_t)2 * RANDOM_BYTES, check, 14);
+}
+
+void
+mark_uuid(const char *identity, char out[MARK_UUID_TEXT])
+{
+	char hex[TOKEN_HEX];
+
+	make_mark(identity, hex);
 	put_dashes(hex, out);
+}
+
+void
+mark_lvm(const char *identity, char out[MARK_LVM_TEXT])
+{
+	char hex[TOKEN_HEX];
+
+	make_mark(identity, hex);
+	snprintf(out, MARK_LVM_TEXT, "%.6s-%.4s-%.4s-%.4s-%.4s-%.4s-%.6s", hex,
+		 hex + 6, hex + 10, hex + 14, hex + 18, hex + 22, hex + 26);
 }
 
 static int
@@ -76,17 +94,32 @@ mark_uuid_bytes(const char *text, uint8_t out[16])
 	return true;
 }
 
+/* The 32 digits of either form, in lower case. */
+static bool
+digits_of(const char *text, char hex[33])
+{
+	size_t len = strlen(text), n = 0;
+
+	if (len != MARK_UUID_TEXT - 1 && len != MARK_LVM_TEXT - 1)
+		return false;
+	for (; *text; text++) {
+		if (*text == '-')
+			continue;
+		if (n == 32 || hex_digit(*text) < 0)
+			return false;
+		hex[n++] = "0123456789abcdef"[hex_digit(*text)];
+	}
+	hex[n] = '\0';
+	return n == 32;
+}
+
 bool
 mark_uuid_ours(const char *identity, const char *text)
 {
-	uint8_t bytes[16];
 	char hex[33], random[RANDOM_BYTES * 2 + 1], check[HASH_HEX];
-	size_t i;
 
-	if (!mark_uuid_bytes(text, bytes))
+	if (!digits_of(text, hex))
 		return false;
-	for (i = 0; i < 16; i++)
-		snprintf(hex + 2 * i, 3, "%02x", bytes[i]);
 	snprintf(random, sizeof(random), "%.*s", RANDOM_BYTES * 2, hex);
 	check_word(identity, random, check);
 	return memcmp(hex + (size_t)2 * RANDOM_BYTES, check, 14) == 0;

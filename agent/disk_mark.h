@@ -13,8 +13,12 @@
 /* A new UUID (version 8) that carries the mark of `identity`. */
 void mark_uuid(const char *identity, char out[MARK_UUID_TEXT]);
 
-/* `text` is such a UUID of this identity (any case; a stranger's passes once
- * in 2^56). */
+/* The same as LVM writes ids: 32 digits, and dashes at places of its own. */
+#define MARK_LVM_TEXT 39
+void mark_lvm(const char *identity, char out[MARK_LVM_TEXT]);
+
+/* `text` is such a UUID of this identity (either form, any case; a stranger's
+ * passes once in 2^56). */
 bool mark_uuid_ours(const char *identity, const char *text);
 
 /* The same in 32 bits, for MBR and FAT, which have no more room (a stranger's

@@ -428,9 +428,29 @@ l_swap(lua_State *L)
 	return 0;
 }
 
+/* disk.uuid(['lvm']): an id for what commands make, by which a later run of
+ * this machine knows it again. */
+static int
+l_uuid(lua_State *L)
+{
+	static const char *const forms[] = { "uuid", "lvm", NULL };
+	const char *identity = script_of(L)->identity;
+	char plain[MARK_UUID_TEXT], lvm[MARK_LVM_TEXT];
+
+	if (luaL_checkoption(L, 1, "uuid", forms) == 0) {
+		mark_uuid(identity, plain);
+		lua_pushstring(L, plain);
+	} else {
+		mark_lvm(identity, lvm);
+		lua_pushstring(L, lvm);
+	}
+	return 1;
+}
+
 const luaL_Reg script_words_disk[] = {
 	{ "list", l_disk_list }, { "find", l_disk_find },
 	{ "label", l_label },    { "partition", l_partition },
 	{ "format", l_format },  { "mount", l_mount },
-	{ "swap", l_swap },      { NULL, NULL }
+	{ "swap", l_swap },      { "uuid", l_uuid },
+	{ NULL, NULL }
 };

@@ -248,6 +248,7 @@ static const struct {
 	{ NULL, NULL, "disk.label(d, 'gpt', {wipe='all'})", "wipe is 'any'",
 	  1 },
 	{ NULL, NULL, "disk.label(d, 'bsd')", "'gpt' or 'msdos'", 1 },
+	{ NULL, NULL, "disk.uuid('raid')", "invalid option 'raid'", 1 },
 	{ NULL, NULL, "disk.format(d, 'ext4', {lable='x'})",
 	  "no option 'lable'", 1 },
 };
@@ -404,6 +405,9 @@ static const struct {
 	{ "disk.format(d, 'ext4', "
 	  "{uuid = '01234567-89ab-cdef-0123-456789abcdef'}) boot_local()",
 	  "blkid -p $d | grep -q 01234567-89ab-cdef-0123-456789abcdef" },
+	{ "assert(#disk.uuid() == 36 and disk.uuid() ~= disk.uuid())\n"
+	  "assert(#disk.uuid('lvm') == 38) boot_local()",
+	  "true" },
 	{ "disk.format(d, 'swap', {label = 'sw'}) boot_local()",
 	  "swaplabel $d | grep -q sw" },
 	/* wipe='any' leaves nothing of what was there */

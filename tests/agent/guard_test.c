@@ -27,6 +27,7 @@ static void
 test_marks(void)
 {
 	char a[MARK_UUID_TEXT], b[MARK_UUID_TEXT], upper[MARK_UUID_TEXT];
+	char lvm[MARK_LVM_TEXT];
 	uint32_t id = mark_id(MINE);
 	size_t i;
 
@@ -52,7 +53,17 @@ test_marks(void)
 		changed[i] = changed[i] == '0' ? '1' : '0';
 		CHECK(i, !mark_uuid_ours(MINE, changed));
 	}
+	mark_lvm(MINE, lvm);
+	CHECK_SHOW(0,
+		   strlen(lvm) == 38 && lvm[6] == '-' && lvm[31] == '-' &&
+			   strspn(lvm, "0123456789abcdef-") == 38,
+		   "%s", lvm);
+	CHECK(0, mark_uuid_ours(MINE, lvm) && !mark_uuid_ours(THEIRS, lvm));
+	lvm[0] = lvm[0] == '0' ? '1' : '0';
+	CHECK(0, !mark_uuid_ours(MINE, lvm));
 	CHECK(0, !mark_uuid_ours(MINE, "") && !mark_uuid_ours(MINE, "x"));
+	CHECK(0,
+	      !mark_uuid_ours(MINE, "Vw3iVv-5Zzd-hc4D-3Wbn-xUyN-zzRw-8zlR5t"));
 	CHECK(0, !mark_uuid_ours(MINE, "00000000-0000-0000-0000-00000000000g"));
 }
 

@@ -14,7 +14,7 @@ import vm  # noqa: E402
 OLD, NEW = "D12-F.1.0.0", "D12-F.1.0.1"
 # The role is that of the example; OS and OS_VER make it tiny's new version.
 SCRIPT = """
-local any = %s
+local any, marked = %s, %s
 disk.label(var.disk)
 disk.partition(var.disk, {type = 'bios', size = '1M'})
 local boot = disk.partition(var.disk, {size = '300M'})
@@ -29,15 +29,17 @@ for i, name in ipairs{'vdb', 'vdc'} do
 	disk.label(name, 'gpt', {wipe = any})
 	members[i] = disk.partition(name, {type = 'raid'})
 end
-run('mdadm --create /dev/md0 --run --level=1 --raid-devices=2 %%s %%s',
-    members[1], members[2])
+run('mdadm --create /dev/md0 --run ' ..
+    (marked and '--uuid=' .. disk.uuid() or '') ..
+    ' --level=1 --raid-devices=2 %%s %%s', members[1], members[2])
 disk.format('/dev/md0', 'ext4')
 disk.mount('/dev/md0', '/mirror', {options = 'nofail'})
 
 disk.label('vdd', 'gpt', {wipe = any})
 local volume = disk.partition('vdd', {type = 'lvm'})
-run('pvcreate %%s && vgcreate data %%s && lvcreate -n v -L 500M data',
-    volume, volume)
+run('pvcreate ' .. (marked and '--norestorefile --uuid ' ..
+    disk.uuid('lvm') or '') .. ' %%s', volume)
+run('vgcreate data %%s && lvcreate -n v -L 500M data', volume)
 disk.format('/dev/data/v', 'xfs')
 disk.mount('/dev/data/v', '/volume', {options = 'nofail'})
 
@@ -54,7 +56,7 @@ class Bench:
     def __init__(self, programs, work):
         self.work = work
         self.boot = vm.boot_files(programs)
-        vm.example_site(f"{work}/site", script=lambda text: SCRIPT % "nil")
+        vm.example_site(f"{work}/site", script=lambda text: SCRIPT % ("nil", "false"))
         self.rsyncd = vm.Rsyncd(vm.tree_top("tiny", OLD, NEW), work)
         self.server = vm.Edeployd(programs, f"{work}/site", self.boot, work,
                                   "")
@@ -148,7 +150,7 @@ def guarded(t, b, m):
 
 def halted(t, b, m):
     before = b.logs()
-    b.give(SCRIPT % "'any'")
+    b.give(SCRIPT % ("'any'", "true"))
     m.deploy(b.words("ONSUCCESS=halt UPLOAD_LOG=1"))
     t.check("wipe='any' installs over RAID and LVM",
             m.expect(r"DONE: halt", 120), m.tail())
@@ -172,9 +174,11 @@ def started_by(t, m, how, grub):
 
 
 def kexec(t, b):
+    b.give(SCRIPT % ("nil", "true"))
     b.server.ctl("reinstall", "m1")
     m = b.power_on("kexec", "ONSUCCESS=kexec ONFAILURE=halt")
-    t.check("ONSUCCESS=kexec goes on without firmware",
+    t.check("RAID and LVM with ids of disk.uuid() are its own at the next "
+            "run; ONSUCCESS=kexec goes on without firmware",
             m.expect(r"starting the installed system's kernel", 300),
             m.tail())
     started_by(t, m, "kexec", False)
