@@ -28,7 +28,8 @@ fits(const char *option, const char *command)
 {
 	static const struct {
 		const char *option, *commands;
-	} rows[] = { { "--site", " check match explain cmdb state replay " },
+	} rows[] = { { "--site",
+		       " check match explain cmdb state adopt replay " },
 		     { "--was", " replay " },
 		     { "--all", " explain " },
 		     { "--until-done", " watch " } };

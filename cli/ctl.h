@@ -66,6 +66,7 @@ int cmd_match(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
 int cmd_cmdb(int argc, char **argv);
 int cmd_state(int argc, char **argv);
+int cmd_adopt(int argc, char **argv);
 int cmd_machines(int argc, char **argv);
 int cmd_show(int argc, char **argv);
 int cmd_watch(int argc, char **argv);

@@ -41,6 +41,13 @@ static const struct cmd commands[] = {
 	  "In the order in which they are tried. With --site the state file "
 	  "there answers,\nand what is used is not known.\n",
 	  cmd_state },
+	{ "adopt", SITE, "print the state file for a site of the first eDeploy",
+	  "There the state file says how many units are left. The new one has "
+	  "the totals:\nwhat is left and the used entries of the CMDB. Write "
+	  "it to another file, look at\nit, then put it in place, once: a "
+	  "site whose CMDB edeployd wrote is refused.\n--json prints "
+	  "[{\"profile\", \"left\", \"used\", \"total\", \"remark\"}, ...].\n",
+	  cmd_adopt },
 	{ "replay", REPLAY, "tell for whom a changed site would change what",
 	  "--site is a folder with the site's files as they shall be. edeployd "
 	  "has each\nmachine ask a copy of its store with these files, as if "
@@ -99,10 +106,9 @@ static const struct cmd commands[] = {
 static const struct cmd_program program = {
 	.name = "edeployctl",
 	.purpose = "look at an eDeploy site and its machines",
-	.more = "check, match and replay FACTS need no server. The others ask "
-		"edeployd over "
-		"its unix socket\n(SOCKET in /etc/edeploy.conf). Exit codes: "
-		"0 done, 1 failed, 2 usage.\n",
+	.more = "check, match, adopt and replay FACTS need no server. The "
+		"others ask edeployd\nover its unix socket (SOCKET in "
+		"/etc/edeploy.conf). Exit codes: 0 done, 1 failed,\n2 usage.\n",
 	.table = commands,
 	.len = ARRAY_LEN(commands),
 };

@@ -195,6 +195,11 @@ int site_entries_file(const struct conf *c, const char *profile,
 		      struct value **out, struct err *e);
 int site_state_file(const struct conf *c, struct value **out, struct err *e);
 
+/* What the state file of the first eDeploy has to become: in order, each
+ * {"profile", "left", "used", "total", "remark"}. ERR_REFUSED when edeployd has
+ * written a .cmdb file of the site already. */
+int site_adopt(const struct conf *c, struct value **out, struct err *e);
+
 struct site_dry_match {
 	char *profile;       /* NULL when none fits */
 	struct value *vars;  /* bindings; NULL when none fits */
