@@ -12,7 +12,7 @@
 #define WAIT_MAX_S 600 /* of Retry-After */
 #define PAUSE_MAX_S 60
 
-enum { LENGTH, HASH, PROFILE, STORE, MACHINE, RUN, TOKEN, RETRY_AFTER };
+enum { LENGTH, HASH, PROFILE, MEMORY, MACHINE, RUN, TOKEN, RETRY_AFTER };
 
 static int
 check_length(const char *told, size_t got, struct err *e)
@@ -55,9 +55,9 @@ check_names(const struct http_answer *h, const struct ask *a, struct err *e)
 	if (!h->header[TOKEN] || !token_valid(h->header[TOKEN]))
 		return err_set(e, ERR_PEER,
 			       "the answer has no valid Edeploy-Token");
-	if (!h->header[STORE] || !name_is_safe(h->header[STORE]))
+	if (!h->header[MEMORY] || !name_is_safe(h->header[MEMORY]))
 		return err_set(e, ERR_PEER,
-			       "the answer has no valid Edeploy-Store");
+			       "the answer has no valid Edeploy-Memory");
 	if (!h->header[MACHINE] || !name_is_safe(h->header[MACHINE]))
 		return err_set(e, ERR_PEER,
 			       "the answer has no valid Edeploy-Machine");
@@ -77,7 +77,7 @@ take_script(struct http_answer *h, const struct ask *a, struct ask_answer *out,
 	out->script = h->body;
 	h->body = (struct buf){ 0 };
 	out->profile = STEAL(h->header[PROFILE]);
-	out->store = STEAL(h->header[STORE]);
+	out->memory = STEAL(h->header[MEMORY]);
 	out->machine = STEAL(h->header[MACHINE]);
 	snprintf(out->token, sizeof(out->token), "%s", h->header[TOKEN]);
 	return 0;
@@ -126,7 +126,7 @@ ask_once(const struct ask *a, struct ask_answer *out, struct err *e)
 				.deadline_ms = a->deadline_ms,
 				.max_body = ASK_SCRIPT_MAX,
 				.want = { "Edeploy-Length", "Edeploy-Blake2b",
-					  "Edeploy-Profile", "Edeploy-Store",
+					  "Edeploy-Profile", "Edeploy-Memory",
 					  "Edeploy-Machine", "Edeploy-Run",
 					  "Edeploy-Token", "Retry-After" } };
 	struct http_answer h = { 0 };
@@ -152,7 +152,7 @@ ask_answer_clear(struct ask_answer *a)
 {
 	buf_clear(&a->script);
 	free(a->profile);
-	free(a->store);
+	free(a->memory);
 	free(a->machine);
 	free(a->said);
 	*a = (struct ask_answer){ 0 };

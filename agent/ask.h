@@ -21,7 +21,7 @@ struct ask {
 struct ask_answer {
 	struct buf script;
 	char *profile; /* NULL: boot_local() */
-	char *store;   /* the memory that `machine` is an id of */
+	char *memory;  /* what `machine` is an id of, and since when */
 	char *machine;
 	char token[TOKEN_HEX];
 	/* of a refusal: all that the server said, several lines; or NULL */

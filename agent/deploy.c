@@ -160,8 +160,8 @@ script_phase(void *ctx, const char *name)
 
 /* What tells this machine from every other, in the same words at each of its
  * runs: what the script leaves on disks is recognised by it. The id alone
- * repeats from store to store, and a store that was lost is another one: what
- * it knew as installed must not look free to its successor. */
+ * repeats from store to store, and what a store that was lost or restored knew
+ * as installed must not look free to its successor. */
 static char *
 identity_of(const struct deploy *d)
 {
@@ -169,7 +169,7 @@ identity_of(const struct deploy *d)
 	const char *serial =
 		facts_find(d->facts, "system", "product", "serial");
 
-	return base_printf("%s %s %s %s", d->answer.store, d->answer.machine,
+	return base_printf("%s %s %s %s", d->answer.memory, d->answer.machine,
 			   uuid ? uuid : "", serial ? serial : "");
 }
 

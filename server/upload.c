@@ -20,7 +20,7 @@ reply_script(struct site_reply *s, struct reply *out)
 	reply_header(out, "Edeploy-Blake2b", "%s", hash);
 	if (s->outcome == SITE_ASSIGNED)
 		reply_header(out, "Edeploy-Profile", "%s", s->profile);
-	reply_header(out, "Edeploy-Store", "%s", s->store);
+	reply_header(out, "Edeploy-Memory", "%s", s->memory);
 	reply_header(out, "Edeploy-Machine", "%s", s->machine);
 	reply_header(out, "Edeploy-Run", "%s", s->run);
 	reply_header(out, "Edeploy-Token", "%s", s->token);

@@ -92,6 +92,13 @@ close_old_run(struct site *s, struct asking *a, struct err *e)
 	return failed;
 }
 
+static char *
+memory_of(const struct site *s, const struct store_machine *m)
+{
+	return base_printf("%s-%llx", store_id(s->writer),
+			   (unsigned long long)m->first_seen_ms);
+}
+
 static int
 start_run(struct site *s, struct asking *a, const char *profile, struct err *e)
 {
@@ -120,6 +127,7 @@ start_run(struct site *s, struct asking *a, const char *profile, struct err *e)
 	set_text(&a->out->profile, profile);
 	free(a->out->machine);
 	a->out->machine = machine_name(a->m.id);
+	a->out->memory = memory_of(s, &a->m);
 	return 0;
 }
 
@@ -158,10 +166,11 @@ answer_script(struct site *s, struct asking *a, const struct profile *p,
 }
 
 static int
-answer_again(struct asking *a, struct store_run *r)
+answer_again(struct site *s, struct asking *a, struct store_run *r)
 {
 	a->out->outcome = r->local ? SITE_BOOT_LOCAL : SITE_ASSIGNED;
 	a->out->machine = machine_name(r->machine);
+	a->out->memory = memory_of(s, &a->m);
 	a->out->run = STEAL(r->id);
 	a->out->token = STEAL(r->token);
 	a->out->profile = STEAL(r->profile);
@@ -204,7 +213,7 @@ answer_same_run(struct site *s, struct asking *a, struct err *e)
 	if (again && check_reuse(a, &r, e) < 0)
 		again = -1;
 	if (again > 0)
-		answer_again(a, &r);
+		answer_again(s, a, &r);
 	store_run_clear(&r);
 	return again;
 }

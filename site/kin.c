@@ -150,12 +150,11 @@ check_third(struct site *s, const struct pair *p, const struct one *o,
 	return 0;
 }
 
-/* What the one that goes looked like last is what the machine looks like. */
+/* What the one that goes looked like last is what the machine looks like. Since
+ * when the other is known stays: marks on its disks are made of that. */
 static void
 take_look(struct store_machine *stays, struct store_machine *goes)
 {
-	if (goes->first_seen_ms < stays->first_seen_ms)
-		stays->first_seen_ms = goes->first_seen_ms;
 	if (goes->last_seen_ms < stays->last_seen_ms)
 		return;
 	stays->last_seen_ms = goes->last_seen_ms;

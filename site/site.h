@@ -43,13 +43,15 @@ struct site_upload {
 
 struct site_reply {
 	enum site_outcome outcome;
-	const char *store; /* id of what knows the machine; the site's */
-	char *machine;     /* id */
-	char *run;         /* id; one is made for old agents */
-	char *token;       /* authenticates the run's reports */
-	char *profile;     /* NULL unless assigned */
-	char *reason;      /* one line; NULL when assigned */
-	char *detail;      /* lines, one a profile; may be NULL */
+	/* the store and since when it knows the machine: another one after the
+	 * machine was forgotten, by an operator or by a restored store */
+	char *memory;
+	char *machine; /* id */
+	char *run;     /* id; one is made for old agents */
+	char *token;   /* authenticates the run's reports */
+	char *profile; /* NULL unless assigned */
+	char *reason;  /* one line; NULL when assigned */
+	char *detail;  /* lines, one a profile; may be NULL */
 	struct buf script;
 };
 

@@ -86,7 +86,7 @@ site_upload(struct site *s, const struct site_upload *u, struct site_reply *out,
 	AUTO_CLEAR(buf) json = { 0 };
 	int failed;
 
-	*out = (struct site_reply){ .store = store_id(s->writer) };
+	*out = (struct site_reply){ 0 };
 	facts_to_json(u->facts, &json);
 	hash_hex(json.at, json.len, a.facts_hash);
 	a.facts_json = buf_take(&json);
@@ -103,6 +103,7 @@ site_upload(struct site *s, const struct site_upload *u, struct site_reply *out,
 void
 site_reply_clear(struct site_reply *r)
 {
+	free(r->memory);
 	free(r->machine);
 	free(r->run);
 	free(r->token);

@@ -25,8 +25,8 @@ static const struct {
 	{ "Edeploy-Run: " RUN, "Edeploy-Run: " TOKEN, ERR_PEER },
 	{ "Edeploy-Token: f", "Edeploy-Token: F", ERR_PEER },
 	{ "Edeploy-Token", "X-Token", ERR_PEER },
-	{ "Edeploy-Store", "X-Store", ERR_PEER },
-	{ "Edeploy-Store: ab", "Edeploy-Store: a/b", ERR_PEER },
+	{ "Edeploy-Memory", "X-Memory", ERR_PEER },
+	{ "Edeploy-Memory: ab", "Edeploy-Memory: a/b", ERR_PEER },
 	{ "Edeploy-Machine: m1", "Edeploy-Machine: ../m", ERR_PEER },
 	{ "run('x')", "run('y')", ERR_PEER },
 	{ "200 OK", "422 No", ERR_REFUSED },
@@ -46,7 +46,7 @@ whole(void)
 	return base_printf("HTTP/1.1 200 OK\r\nContent-Type: text/x-lua\r\n"
 			   "Content-Length: %zu\r\nEdeploy-Length: %zu\r\n"
 			   "Edeploy-Blake2b: %s\r\nEdeploy-Profile: vm\r\n"
-			   "Edeploy-Store: ab12\r\nEdeploy-Machine: "
+			   "Edeploy-Memory: ab12\r\nEdeploy-Machine: "
 			   "m1\r\nEdeploy-Run: " RUN "\r\n"
 			   "Edeploy-Token: " TOKEN "\r\n\r\n%s",
 			   strlen(script), strlen(script), hash, script);
@@ -125,7 +125,7 @@ main(void)
 		if (good)
 			CHECK(i, str_eq(buf_text(&out.script), script) &&
 					 str_eq(out.profile, "vm") &&
-					 str_eq(out.store, "ab12") &&
+					 str_eq(out.memory, "ab12") &&
 					 str_eq(out.machine, "m1") &&
 					 str_eq(out.token, TOKEN));
 		else

@@ -68,14 +68,23 @@ def ip_of(answer):
         if answer[0] == 200 else answer[1]
 
 
+def memory_of(s, run, n):
+    """What marks on the disks of machine n are made of."""
+    return s.upload(run, n)[2]["Edeploy-Memory"]
+
+
 def test_while_asking(programs):
     s = Server(*programs, "[('vm', '*')]\n", CMDB)
     first = {n: ip_of(s.upload(n, n)) for n in range(1, 21)}
+    old = memory_of(s, 91, 1)
     later = threading.Thread(target=lambda: [
         s.upload(n, n) for n in range(21, 41)])
     later.start()
     back_up(s, "backup")
     later.join()
+    young = memory_of(s, 92, 50)
+    check("a machine is remembered from run to run",
+          old == memory_of(s, 93, 1) and young != old, (old, young))
     restore(s, "backup")
     said, written = agreed(s)
     check("restored store and site agree", len(said) >= 20 and
@@ -84,6 +93,16 @@ def test_while_asking(programs):
     again = {n: ip_of(s.upload(100 + n, n)) for n in range(1, 21)}
     check("each machine has the entry that it had", again == first,
           (again, first))
+    check("it is the same machine, with its own disks",
+          memory_of(s, 94, 1) == old)
+    check("one that is younger than the backup is not, whatever its id",
+          memory_of(s, 95, 50) != young)
+    s.ctl("release", "SER50")
+    younger = memory_of(s, 96, 50)
+    s.ctl("release", "SER50")
+    s.ctl("forget", "SER50")
+    check("nor is one that was forgotten", memory_of(s, 97, 50) != younger)
+    s.ctl("release", "SER50")
     every = {n: ip_of(s.upload(200 + n, n)) for n in range(1, 41)}
     check("and no two have one", len(set(every.values())) == 40, every)
     test_mixed(s, first)
@@ -115,6 +134,8 @@ def test_mixed(s, first):
     again = {n: ip_of(s.upload(400 + n, n)) for n in range(1, 21)}
     check("and machines find the entries that have their words",
           again == first, again)
+    check("but are others to it, with others' disks",
+          memory_of(s, 500, 1) != old)
 
 
 def main():

@@ -99,7 +99,7 @@ answer(struct site *s, const struct site_upload *u, struct site_reply *out,
 
 	if (str_eq(what, "error"))
 		return err_set(e, ERR_SYS, "the store is full");
-	out->store = "0123456789abcdef";
+	out->memory = base_strdup("0123456789abcdef-1");
 	out->machine = base_strdup("m1");
 	out->outcome = str_eq(what, "local")     ? SITE_BOOT_LOCAL
 		       : str_eq(what, "nomatch") ? SITE_NO_MATCH
@@ -138,6 +138,7 @@ site_upload(struct site *s, const struct site_upload *u, struct site_reply *out,
 void
 site_reply_clear(struct site_reply *r)
 {
+	free(r->memory);
 	free(r->machine);
 	free(r->run);
 	free(r->token);
