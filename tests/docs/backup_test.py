@@ -105,11 +105,11 @@ def test_while_asking(programs):
     s.ctl("release", "SER50")
     every = {n: ip_of(s.upload(200 + n, n)) for n in range(1, 41)}
     check("and no two have one", len(set(every.values())) == 40, every)
-    test_mixed(s, first)
+    test_mixed(s, first, old)
     s.end()
 
 
-def test_mixed(s, first):
+def test_mixed(s, first, old):
     agreed(s)
     restore(s, "backup", site=False)
     code, said = s.ctl("check")
