@@ -116,3 +116,15 @@ network_has(const struct network *n, const char *text)
 	clear_host_bits(&one);
 	return memcmp(one.address, n->address, sizeof(one.address)) == 0;
 }
+
+bool
+network_within(const struct network *inner, const struct network *outer)
+{
+	struct network wide = *inner;
+
+	if (inner->family != outer->family || inner->bits < outer->bits)
+		return false;
+	wide.bits = outer->bits;
+	clear_host_bits(&wide);
+	return memcmp(wide.address, outer->address, sizeof(wide.address)) == 0;
+}

@@ -22,4 +22,7 @@ int network_parse(struct network *n, const char *text, bool *host_bits,
  * family is outside). Network and broadcast addresses are inside. */
 int network_has(const struct network *n, const char *text);
 
+/* Every address of `inner` is one of `outer`. */
+bool network_within(const struct network *inner, const struct network *outer);
+
 #endif

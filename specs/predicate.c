@@ -1,28 +1,12 @@
-/* Predicates: a recursive-descent reader and an evaluator over the same small
- * tree. A regexp takes its text raw, so that commas and parentheses need no
- * quoting; everything else has arguments. */
+/* Predicates: a recursive-descent reader of a small tree. A regexp takes its
+ * text raw, so that commas and parentheses need no quoting; everything else has
+ * arguments. */
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
-#include "specs/predicate.h"
-#include "specs/network.h"
 #include "specs/number.h"
-#include "specs/regexp.h"
-
-enum test {
-	TEST_GT,
-	TEST_GE,
-	TEST_LT,
-	TEST_LE,
-	TEST_RANGE,
-	TEST_IN,
-	TEST_REGEXP,
-	TEST_NETWORK,
-	TEST_NOT,
-	TEST_AND,
-	TEST_OR,
-};
+#include "specs/predicate_tree.h"
 
 #define ARGS_MAX 4096
 
@@ -41,16 +25,6 @@ static const struct {
 	[TEST_NOT] = { "not", 1, 1 },
 	[TEST_AND] = { "and", 2, ARGS_MAX },
 	[TEST_OR] = { "or", 2, ARGS_MAX },
-};
-
-struct predicate {
-	enum test test;
-	long double number[2];
-	struct network network;
-	struct regexp *regexp;
-	char **text;             /* of in() */
-	struct predicate **part; /* of not(), and(), or() */
-	size_t len;
 };
 
 struct reader {
@@ -217,6 +191,7 @@ read_regexp(struct reader *r, struct predicate *p)
 	if (end == start)
 		return err_set(r->e, ERR_INPUT, "an argument is missing");
 	p->len = 1;
+	p->source = base_strndup(start, (size_t)(end - start));
 	return regexp_compile(&p->regexp, start, (size_t)(end - start), r->e);
 }
 
@@ -354,100 +329,6 @@ predicate_parse(struct predicate **out, const char *text, const char **odd,
 	return 0;
 }
 
-static enum truth
-from_bool(bool b)
-{
-	return b ? TRUTH_YES : TRUTH_NO;
-}
-
-static enum truth
-eval_number(const struct predicate *p, const char *word)
-{
-	long double v;
-
-	if (!number_read(word, &v))
-		return TRUTH_UNREADABLE;
-	switch (p->test) {
-	case TEST_GT:
-		return from_bool(v > p->number[0]);
-	case TEST_GE:
-		return from_bool(v >= p->number[0]);
-	case TEST_LT:
-		return from_bool(v < p->number[0]);
-	case TEST_LE:
-		return from_bool(v <= p->number[0]);
-	default:
-		return from_bool(p->number[0] <= v && v <= p->number[1]);
-	}
-}
-
-static enum truth
-eval_in(const struct predicate *p, const char *word)
-{
-	for (size_t i = 0; i < p->len; i++)
-		if (strcmp(p->text[i], word) == 0)
-			return TRUTH_YES;
-	return TRUTH_NO;
-}
-
-/* and() is settled by a false part, or() by a true one; else an unreadable
- * part leaves it unreadable. */
-static enum truth
-eval_parts(const struct predicate *p, const char *word)
-{
-	enum truth settles = p->test == TEST_AND ? TRUTH_NO : TRUTH_YES;
-	enum truth sum = p->test == TEST_AND ? TRUTH_YES : TRUTH_NO;
-
-	for (size_t i = 0; i < p->len; i++) {
-		enum truth one = predicate_eval(p->part[i], word);
-
-		if (one == settles)
-			return one;
-		if (one == TRUTH_UNREADABLE)
-			sum = one;
-	}
-	return sum;
-}
-
-/* A library's answer: 1, 0, or -1 for what it could not read. */
-static enum truth
-from_answer(int answer)
-{
-	return answer < 0 ? TRUTH_UNREADABLE : from_bool(answer > 0);
-}
-
-enum truth
-predicate_eval(const struct predicate *p, const char *word)
-{
-	enum truth inner;
-
-	switch (p->test) {
-	case TEST_IN:
-		return eval_in(p, word);
-	case TEST_REGEXP:
-		return from_answer(regexp_search(p->regexp, word));
-	case TEST_NETWORK:
-		return from_answer(network_has(&p->network, word));
-	case TEST_NOT:
-		inner = predicate_eval(p->part[0], word);
-		return inner == TRUTH_UNREADABLE ? inner
-						 : from_bool(inner == TRUTH_NO);
-	case TEST_AND:
-	case TEST_OR:
-		return eval_parts(p, word);
-	default:
-		return eval_number(p, word);
-	}
-}
-
-int
-predicate_wants(const struct predicate *p)
-{
-	if (p->test == TEST_GT || p->test == TEST_GE)
-		return 1;
-	return p->test == TEST_LT || p->test == TEST_LE ? -1 : 0;
-}
-
 void
 predicate_free(struct predicate *p)
 {
@@ -460,5 +341,6 @@ predicate_free(struct predicate *p)
 	free(p->text);
 	free(p->part);
 	regexp_free(p->regexp);
+	free(p->source);
 	free(p);
 }

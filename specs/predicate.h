@@ -39,6 +39,9 @@ int predicate_wants(const struct predicate *p);
 
 enum truth predicate_eval(const struct predicate *p, const char *word);
 
+/* Certain that every word that fits `a` fits `b`; false is not certain. */
+bool predicate_implies(const struct predicate *a, const struct predicate *b);
+
 void predicate_free(struct predicate *p);
 AUTO_DEFINE(predicate)
 
