@@ -13,8 +13,11 @@
 
 static const struct cmd commands[] = {
 	{ "check", SITE, "look for what is wrong in a site's files",
-	  "Reads the state file and every profile in it. Exit 0: good "
-	  "(warnings may be\nprinted), 1: a file is wrong.\n",
+	  "Reads the state file and every profile in it. Warns of profiles "
+	  "that "
+	  "get no\nmachine, totals above the CMDB, values that stand twice, "
+	  "addresses outside their\nnetwork, and variables that nothing gives. "
+	  "Exit 0: good, warnings may be\nprinted; 1: a file is wrong.\n",
 	  cmd_check },
 	{ "match", "FACTS " SITE,
 	  "tell which profile fits a machine's facts, changing nothing",

@@ -4,6 +4,7 @@
 
 #include "cli/ctl.h"
 #include "cli/facts.h"
+#include "cli/lint.h"
 #include "lib/base.h"
 #include "lib/cmd.h"
 #include "lib/file.h"
@@ -79,6 +80,22 @@ find_problems(struct ctl *c, const struct conf *conf, struct value **out,
 	return site_check(conf, out, e);
 }
 
+/* What is legal and hardly meant; nothing when the files cannot be read here,
+ * which the problems tell. */
+static void
+add_remarks(const struct conf *conf, struct value *problems)
+{
+	AUTO(value) remarks = NULL;
+	AUTO(value) names = NULL;
+	struct err none = { 0 };
+
+	if (site_judge(conf, &remarks, &names, &none) < 0)
+		return;
+	for (size_t i = 0; i < remarks->list.len; i++)
+		value_push(problems, value_copy(remarks->list.at[i]));
+	lint_scripts(conf, names, problems);
+}
+
 int
 cmd_check(int argc, char **argv)
 {
@@ -95,6 +112,7 @@ cmd_check(int argc, char **argv)
 		ctl_clear(&c);
 		return ctl_fail(&e);
 	}
+	add_remarks(conf, problems);
 	errors = ctl_count_errors(problems);
 	if (c.json)
 		ctl_print_json(problems);

@@ -191,6 +191,12 @@ int site_explain_files(const struct conf *c, const struct facts *f,
  * "message", "level"}; empty when it is good. */
 int site_check(const struct conf *c, struct value **out, struct err *e);
 
+/* What is legal in a site and yet hardly meant, as site_check; and for each
+ * profile with a script the names that `var` can have: {PROFILE: {NAME: number
+ * of its entries without it}}. ERR_INPUT when the state cannot be read. */
+int site_judge(const struct conf *c, struct value **remarks,
+	       struct value **names, struct err *e);
+
 /* The entries in PROFILE.cmdb, a list of dicts; and the profiles as site_state,
  * without what is used. */
 int site_entries_file(const struct conf *c, const char *profile,
