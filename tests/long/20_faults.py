@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""20_faults.py BUILD: the long forms of server/faults and server/storm: more
-places of a checkpoint, 10,000 kills under load, 100,000 uploads."""
+"""20_faults.py BUILD: the long forms of server/faults, server/storm and
+server/oracle: more places of a checkpoint, 10,000 kills under load, 100,000
+uploads, 100,000 steps of an oracle."""
 import os
 import subprocess
 import sys
@@ -11,7 +12,7 @@ build = os.path.abspath(sys.argv[1])
 programs = [f"{build}/edeployd", f"{build}/edeployctl"]
 count = failed = 0
 for name, args in (("faults", [f"{build}/tests/server/faults.so"]),
-                   ("storm", [])):
+                   ("storm", []), ("oracle", [])):
     p = subprocess.run([sys.executable, f"{TOP}/tests/server/{name}_test.py",
                         *programs, *args, "--long"], capture_output=True,
                        text=True)
