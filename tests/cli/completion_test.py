@@ -47,6 +47,8 @@ ROWS = [  # words before the cursor, what must be offered, what must not
     ("edeployctl show -c conf h", "host3", "m1"),
     ("edeployctl show -c conf m1 ", "", "m1 host3"),
     ("edeployctl explain -c conf ", "m1 facts.json", ""),
+    ("edeployctl same -c conf m1 ", "m1 m2 host3", "facts.json"),
+    ("edeployctl same -c conf m1 m2 ", "", "m1"),
     ("edeployctl release -c nosuch ", "", "m1"),
     ("edeployctl watch -c conf --section ", "SERVER", "m1"),
     ("edeployctl cmdb -c conf ", "vm", "PROFILE m1"),

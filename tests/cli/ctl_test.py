@@ -87,6 +87,9 @@ USAGE = [  # words, what the message says
     (["match", "x.json", "--was", "/"], "--was is not an option of it"),
     (["release"], "a word is missing"),
     (["reinstall"], "a word is missing"),
+    (["same", "m1"], "a word is missing"),
+    (["distinct", "m1", "m2", "m3"], "m3 is one word too many"),
+    (["forget"], "a word is missing"),
 ]
 
 
