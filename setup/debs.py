@@ -46,15 +46,16 @@ def output(*argv, **more):
 
 def patient(argv, text):
     """(exit code, output) of a program that is given `text` and has mounts or
-    files to clean up when it is interrupted: it is told so, and waited for.
-    In a session of its own, for ^C would reach it twice."""
+    files to clean up when it is interrupted: it and what it runs are told so,
+    as a terminal does, and waited for. In a session of its own, for ^C would
+    reach it twice."""
     with subprocess.Popen(argv, stdin=subprocess.PIPE, text=True, env=ENV,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           start_new_session=True) as p:
         try:
             said, _ = p.communicate(text)
         except BaseException:
-            p.send_signal(signal.SIGINT)
+            os.killpg(p.pid, signal.SIGINT)
             p.communicate()
             raise
     return p.returncode, said

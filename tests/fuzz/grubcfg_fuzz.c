@@ -8,11 +8,20 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 
+static char dir[] = "/tmp/grubcfg_fuzz.XXXXXX";
+
+static void
+remove_tree(void)
+{
+	struct err e;
+
+	dir_remove(dir, &e);
+}
+
 /* A tree with one kernel and one initrd, and room for the text. */
 static const char *
 tree(void)
 {
-	static char dir[] = "/tmp/grubcfg_fuzz.XXXXXX";
 	static int made;
 	struct err e;
 
@@ -20,6 +29,7 @@ tree(void)
 		AUTO_FREE char *k = base_printf("%s/boot/k", dir);
 		AUTO_FREE char *i = base_printf("%s/boot/i", dir);
 
+		atexit(remove_tree);
 		made = file_write(k, "k", 1, 0600, &e) == 0 &&
 		       file_write(i, "i", 1, 0600, &e) == 0;
 	}
