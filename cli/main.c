@@ -111,7 +111,7 @@ static const struct cmd_program program = {
 	.purpose = "look at an eDeploy site and its machines",
 	.more = "check, match, adopt and replay FACTS need no server. The "
 		"others ask edeployd\nover its unix socket (SOCKET in "
-		"/etc/edeploy.conf). Exit codes: 0 done, 1 failed,\n2 usage.\n",
+		"/etc/edeploy.conf).\nExit codes: 0 done, 1 failed, 2 usage.\n",
 	.table = commands,
 	.len = ARRAY_LEN(commands),
 };

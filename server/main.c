@@ -32,8 +32,8 @@ struct server {
 };
 
 static const char usage[] =
-	"usage: edeployd [-c FILE] [--listen ADDR:PORT] [--fastcgi SOCKET] "
-	"[--request-seconds N]\n"
+	"usage: edeployd [-c FILE] [--listen ADDR:PORT] [--fastcgi SOCKET]\n"
+	"                [--request-seconds N]\n"
 	"\n"
 	"The server of eDeploy: gives each machine that asks its profile.\n"
 	"\n"

@@ -58,7 +58,7 @@ def check_help():
             wide = [x for x in p.stdout.splitlines() if len(x) > 80]
             check(" ".join([name, *call]) + ": on stdout, in 80 columns",
                   p.returncode == 0 and p.stdout and not p.stderr and
-                  not (wide and call[-1] != call[0]), p.stderr + str(wide))
+                  not wide, p.stderr + str(wide))
         p = run(program, "--no-such-option")
         check(f"{name}: an unknown option is wrong usage", p.returncode == 2
               and not p.stdout and "--help" in p.stderr, p.stderr)
