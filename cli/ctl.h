@@ -76,5 +76,6 @@ int cmd_same(int argc, char **argv);
 int cmd_distinct(int argc, char **argv);
 int cmd_forget(int argc, char **argv);
 int cmd_replay(int argc, char **argv);
+int cmd_specs(int argc, char **argv);
 
 #endif

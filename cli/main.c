@@ -61,6 +61,14 @@ static const struct cmd commands[] = {
 	  "Nothing is changed. Exit 0: nothing would change, 1: something\n"
 	  "would, or the new files have errors, 2: all else.\n",
 	  cmd_replay },
+	{ "specs", "from FACTS|MACHINE " LIVE,
+	  "propose a profile's .specs for a machine that was seen",
+	  "What it prints fits that machine, and others of its kind: model, "
+	  "processors,\nmemory, disks, interfaces. Comments tell what to widen "
+	  "and what was left out.\nFACTS as for match; MACHINE as for show, "
+	  "with "
+	  "the facts of its last upload.\n--json prints {\"specs\": TEXT}.\n",
+	  cmd_specs },
 	{ "machines", LIVE, "list the machines that edeployd knows", NULL,
 	  cmd_machines },
 	{ "show", "MACHINE " LIVE,

@@ -208,6 +208,10 @@ int site_state_file(const struct conf *c, struct value **out, struct err *e);
  * written a .cmdb file of the site already. */
 int site_adopt(const struct conf *c, struct value **out, struct err *e);
 
+/* Append a .specs text that a machine with these facts fits, and others of its
+ * kind. ERR_INPUT: they say nothing. ERR_REFUSED: none was found. */
+int site_propose(const struct facts *f, struct buf *out, struct err *e);
+
 struct site_dry_match {
 	char *profile;       /* NULL when none fits */
 	struct value *vars;  /* bindings; NULL when none fits */

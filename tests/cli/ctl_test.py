@@ -85,6 +85,8 @@ USAGE = [  # words, what the message says
     (["replay"], "--site"),
     (["replay", "x.json"], "--site"),
     (["match", "x.json", "--was", "/"], "--was is not an option of it"),
+    (["specs", "from"], "a word is missing"),
+    (["specs", "of", "m1"], "specs from"),
     (["release"], "a word is missing"),
     (["reinstall"], "a word is missing"),
     (["same", "m1"], "a word is missing"),
@@ -103,6 +105,10 @@ def check_usage():
 
 def check_nobody(folder):
     """No configuration; no server."""
+    write(f"{folder}/empty.json", "[]")
+    p = run(CTL, "specs", "from", f"{folder}/empty.json")
+    check("no profile from no facts", p.returncode == 1 and not p.stdout and
+          "say nothing" in p.stderr, p.stderr)
     p = run(CTL, "machines", "-c", f"{folder}/nosuch.conf")
     check("a configuration that is not there is named", p.returncode == 1 and
           f"{folder}/nosuch.conf" in p.stderr, p.stderr)
@@ -125,6 +131,8 @@ def check_json(s, facts):
                        (["match", facts], "profile"),
                        (["explain", facts], "profiles"),
                        (["explain", "m1"], "profiles"),
+                       (["specs", "from", facts], "specs"),
+                       (["specs", "from", "m1"], "specs"),
                        (["reinstall", "m1"], None),
                        (["release", "m2"], None)):
         code, text = s.ctl(*words, "--json")
