@@ -221,7 +221,8 @@ merge_row(struct sync *y, struct store_entry *row, size_t i, const char *json,
 		return take_edit(y, row, entry, json, e);
 	if (differs && marked && !is_only_late(y, row, entry, json))
 		tell_changed(y, row, entry->fields->line);
-	return moved ? store_entry_put(y->s->writer, row, e) : 0;
+	return moved ? store_entry_move(y->s->writer, row->id, row->position, e)
+		     : 0;
 }
 
 /* Marks come first: a copy of an entry that stands before it, its mark removed,

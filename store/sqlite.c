@@ -69,6 +69,7 @@ static const char *const sql[S_COUNT] = {
 			" gen = ?, fields = ?, origin = ?, used = ?,"
 			" machine = nullif(?, 0), gone = ?, shape = ?"
 			" WHERE id = ?",
+	[S_ENTRY_MOVE] = "UPDATE entries SET position = ? WHERE id = ?",
 	[S_ENTRY_GET] = "SELECT " ENTRY_COLUMNS " FROM entries WHERE id = ?",
 	[S_ENTRIES] = "SELECT " ENTRY_COLUMNS " FROM entries"
 		      " WHERE profile = ? AND gone = 0 ORDER BY position, id",

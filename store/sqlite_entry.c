@@ -157,6 +157,17 @@ store_entry_put(struct store *s, const struct store_entry *t, struct err *e)
 	return each_value(s, S_ENTRY_VALUE_ADD, t, fields, e);
 }
 
+int
+store_entry_move(struct store *s, int64_t id, int64_t position, struct err *e)
+{
+	sqlite3_stmt *q = store_statement(s, S_ENTRY_MOVE, e);
+
+	if (!q)
+		return -1;
+	store_bind(q, "ii", position, id);
+	return store_do(s, q, e);
+}
+
 static void
 read_entry(sqlite3_stmt *q, struct store_entry *t)
 {

@@ -138,6 +138,9 @@ void store_entry_clear(struct store_entry *t);
 int store_entry_add(struct store *s, struct store_entry *t, struct err *e);
 int store_entry_put(struct store *s, const struct store_entry *t,
 		    struct err *e);
+/* The position alone: a line more in front of a large file moves all. */
+int store_entry_move(struct store *s, int64_t id, int64_t position,
+		     struct err *e);
 int store_entry_get(struct store *s, int64_t id, struct store_entry *out,
 		    bool *found, struct err *e);
 typedef int store_each_entry(void *ctx, const struct store_entry *t);

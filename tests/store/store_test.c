@@ -110,6 +110,10 @@ check_entries(struct store *s)
 	}
 	CHECK(0, store_entries(s, "vm", count_entry, &seen, &e) == 0 &&
 			 seen == 13);
+	seen = 0; /* the one at 1 was added last */
+	CHECK(0, store_entry_move(s, 3, 5, &e) == 0);
+	CHECK(0, store_entries(s, "vm", count_entry, &seen, &e) == 0 &&
+			 seen == 35);
 }
 
 static int
