@@ -2,9 +2,11 @@
 #include <signal.h>
 #include <stdio.h>
 
+#include "cli/bar.h"
 #include "cli/ctl.h"
 #include "cli/facts.h"
 #include "lib/base.h"
+#include "lib/clock.h"
 #include "lib/cmd.h"
 #include "site/site.h"
 
@@ -21,12 +23,43 @@ on_signal(int number)
 
 /* ---- asking ---- */
 
+/* How far it is, on a terminal, for whom it takes longer than a moment. */
+struct progress {
+	struct term term;
+	int64_t began_ms, drawn_ms;
+};
+
+static void
+draw(struct progress *p, size_t done, size_t total)
+{
+	int64_t now = clock_boot_ms();
+	int64_t took = now - p->began_ms;
+	struct bar b = { .left_s = -1 };
+	AUTO_CLEAR(buf) line = { 0 };
+
+	if (!p->term.terminal || p->term.columns < 2 || took < 1000 ||
+	    now - p->drawn_ms < 200)
+		return;
+	p->drawn_ms = now;
+	b.percent = (int64_t)(done * 100 / total);
+	if (done > 0)
+		b.left_s =
+			took * (int64_t)(total - done) / (int64_t)done / 1000;
+	bar_line(&b, (size_t)p->term.columns - 1, &line);
+	fprintf(stderr, "\r%s\x1b[K", buf_text(&line));
+}
+
+static void
+wipe(const struct progress *p)
+{
+	if (p->drawn_ms)
+		fputs("\r\x1b[K", stderr);
+}
+
 static bool
 go_on(void *ctx, size_t done, size_t total)
 {
-	(void)ctx;
-	(void)done;
-	(void)total;
+	draw(ctx, done, total);
 	return !stopped;
 }
 
@@ -45,15 +78,21 @@ static int
 replay_files(struct ctl *c, const struct conf *now, struct value **out,
 	     struct err *e)
 {
-	static const struct site_watch watch = { .go_on = go_on };
+	struct progress p = { .began_ms = clock_boot_ms() };
+	const struct site_watch watch = { go_on, &p };
 	AUTO_CLEAR(facts_list) facts = { 0 };
 	AUTO(confs) was = c->was_dir ? confs_of_site(c->was_dir) : NULL;
 	const struct conf *old = was ? &was->at[0] : ctl_conf(c, e);
+	int failed;
 
 	if (!old || facts_list_read(c->words, &facts, e) < 0)
 		return -1;
 	catch_signals();
-	return site_replay_files(old, now, facts.at, facts.len, &watch, out, e);
+	term_look(&p.term, STDERR_FILENO);
+	failed = site_replay_files(old, now, facts.at, facts.len, &watch, out,
+				   e);
+	wipe(&p);
+	return failed;
 }
 
 static int
