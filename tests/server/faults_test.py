@@ -178,6 +178,39 @@ def test_full(programs, shim, work):
     s.end()
 
 
+def test_start(programs, shim, work):
+    """Each call by which a server makes a new store of the files. It starts,
+    or ends and says why; the next one starts and goes on."""
+    s = new_server(programs, shim, work, "start", 20)
+    s.stop()
+    text, wrong, hits = read(s), [], 0
+    for error in NAMES:
+        at, hit = 1, True
+        while hit:
+            shutil.rmtree(f"{s.dir}/store")
+            s.put("vm.cmdb", text)
+            s.disk.arm(s.dir, at, error)
+            s.start()
+            hit = s.disk.hits() > 0
+            s.disk.off()
+            if "ready" in s.log():
+                s.stop(signal.SIGKILL if error == KILL else signal.SIGTERM)
+            elif s.proc.wait(20) != (1 if error != KILL else -signal.SIGKILL):
+                wrong.append((at, NAMES[error], s.proc.returncode, s.log()))
+            elif error != KILL and not s.log().strip():
+                wrong.append((at, NAMES[error], "it did not say why"))
+            s.start()
+            got = s.try_upload(at, 1)
+            if got[0] != 200 or "10.0.0.1" not in got[1]:
+                wrong.append((at, NAMES[error], got, s.log()))
+            s.stop()
+            hits += hit
+            at += 1 if LONG else 13
+    check(f"a first start that fails at {hits} calls: told, and the next one "
+          "goes on", not wrong and hits > 9, (hits, wrong[:3]))
+    shutil.rmtree(s.dir)
+
+
 def test_damaged(programs, shim, work):
     """A store that cannot be read ends the server with a remedy, and the files
     are enough to go on."""
@@ -219,7 +252,7 @@ def main():
     # each waits most of the time
     d.at_once([lambda t=t: t(programs, shim, work)
                for t in (test_writer, test_checkpoint, test_scribe, test_full,
-                         test_damaged)])
+                         test_start, test_damaged)])
     shutil.rmtree(work)
     print(f"1..{d.count}")
     return 1 if d.failed else 0
