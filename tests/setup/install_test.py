@@ -84,9 +84,10 @@ def check_programs(at):
     site = f"{at}/share/doc/edeploy/examples/site"
     p = run(f"{at}/bin/edeployctl", "check", "--site", site)
     problems = p.stdout.splitlines()
-    check("the example site wants nothing but a script for hp",
-          len(problems) == 1 and "hp.configure: missing" in problems[0],
-          p.stdout + p.stderr)
+    check("the example site wants nothing but a script for hp, and a password "
+          "for who likes one", len(problems) == 2 and
+          "hp.configure: missing" in problems[0] and
+          "uses var.root_password" in problems[1], p.stdout + p.stderr)
 
 
 def check_unit(at, prefix):

@@ -86,7 +86,7 @@ check_state(const char *dir)
 		   file_read(path, STATE_MAX_BYTES, &text, NULL, &e) == 0 &&
 			   state_parse(&s, path, text, strlen(text), &e) == 0,
 		   "%s", e.text);
-	CHECK(0, s && state_len(s) == 2 && state_at(s, 1)->total == 4);
+	CHECK(0, s && state_len(s) == 2 && state_at(s, 1)->total == 3);
 }
 
 int
