@@ -123,7 +123,9 @@ detect_facts(struct deploy *d, struct err *e)
 	detect_notes_clear(&notes);
 	if (bad)
 		return -1;
-	if (d->words.fakeipmi)
+	/* a word of --cmdline FILE, which no probe reads */
+	if (d->words.fakeipmi &&
+	    !facts_find(d->facts, "system", "ipmi-fake", "channel"))
 		facts_add(d->facts, "system", "ipmi-fake", "channel", "0");
 	facts_to_json(d->facts, &d->facts_json);
 	journal_line(d->journal, "detect: %zu facts", facts_len(d->facts));

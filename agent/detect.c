@@ -268,7 +268,8 @@ detect(const char *root, struct facts *out, struct detect_notes *notes,
 	static const struct probe table[] = {
 		{ "disk", probe_disk },     { "system", probe_system },
 		{ "memory", probe_memory }, { "network", probe_network },
-		{ "cpu", probe_cpu },       { "pci", probe_pci },
+		{ "cpu", probe_cpu },       { "ipmi", probe_ipmi },
+		{ "pci", probe_pci },
 	};
 
 	return probes_detect(table, ARRAY_LEN(table), DETECT_DEADLINE_MS, root,

@@ -29,6 +29,7 @@ int probe_memory(const char *root, struct facts *out, struct err *e);
 int probe_network(const char *root, struct facts *out, struct err *e);
 int probe_cpu(const char *root, struct facts *out, struct err *e);
 int probe_pci(const char *root, struct facts *out, struct err *e);
+int probe_ipmi(const char *root, struct facts *out, struct err *e);
 
 /* Names of the PCI device at `address` ("0000:00:03.0"), the numbers as text
  * ("8086", "100e") when no pci.ids knows them; NULL when the device cannot be

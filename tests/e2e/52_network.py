@@ -141,7 +141,7 @@ def main():
     words = f"HTTP_PORT={server.port} ONFAILURE=console"
     tftp = vm.ipxe_menu(
         f"{work}/tftp", "n.ipxe", boot, "SERV=10.7.0.2 LINK_UP_TIMEOUT=1 "
-        f"IP=eth1:10.7.0.15/24@7,other:none {words}")
+        f"IP=eth1:10.7.0.15/24@7,other:none FAKEIPMI {words}")
     switch, monitor = Switch(work), vm.Monitor(work)
     m = vm.Vm(work, "network", vm.Disk(work, "disk"), pxe="n.ipxe", tftp=tftp,
               extra=[*switch.words(), *monitor.words, "-netdev",
@@ -150,6 +150,9 @@ def main():
     monitor.connect()
     monitor.cable("n2", False)
     vlan_by_hand(t, m)
+    fakes = [f for f in server.show().get("facts", []) if "ipmi-fake" in f]
+    t.check("FAKEIPMI makes one fact", fakes == [
+        ["system", "ipmi-fake", "channel", "0"]], fakes)
     vlan_by_dhcp(t, m, words)
     several(t, m, words)
     late_cable(t, m, monitor, words)
