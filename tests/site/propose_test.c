@@ -74,10 +74,10 @@ static const struct row {
 	  { "('network', '$eth', 'link', 'yes')", "it has 2 interfaces" },
 	  "'ipv4'" },
 	{ "values that look like patterns",
-	  "[[\"system\",\"product\",\"vendor\",\"$x\"],[\"system\","
+	  "[[\"system\",\"product\",\"vendor\",\"$y\"],[\"system\","
 	  "\"product\",\"name\",\"gt(4)\"]]",
-	  { "'vendor', 'in(\"$x\")'", "'name', 'in(\"gt(4)\")'" },
-	  "'$x'" },
+	  { "'vendor', 'in(\"$y\")'", "'name', 'in(\"gt(4)\")'" },
+	  "'$y'" },
 	{ "control bytes, quotes and backslashes",
 	  "[[\"system\",\"product\",\"vendor\",\"a'b\\\"c\\\\d\\ne\"],"
 	  "[\"disk\",\"x\\n]\",\"size\",\"]\\n\"]]",

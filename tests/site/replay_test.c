@@ -211,6 +211,42 @@ until_second(void *ctx, size_t done, size_t total)
 	return done < 1;
 }
 
+static bool
+edit_meanwhile(void *ctx, size_t done, size_t total)
+{
+	(void)total;
+	if (done == 1) {
+		folder_put(ctx, "state", "[('big', 2)]\n");
+		let_quiet();
+	}
+	return true;
+}
+
+/* The files are those of one moment. */
+static void
+check_moment(void)
+{
+	struct site_asker askers[ARRAY_LEN(machines)];
+	AUTO(value) v = NULL;
+	AUTO_FREE char *got = NULL;
+	struct folder old, new;
+	const struct site_watch watch = { edit_meanwhile, &new };
+	struct err e = { 0 };
+
+	folder_make(&old);
+	folder_make(&new);
+	put_files(&old, was, ARRAY_LEN(was));
+	put_files(&new, was, ARRAY_LEN(was));
+	make_askers(askers);
+	CHECK(0, site_replay_files(old.conf, new.conf, askers, 4, &watch, &v,
+				   &e) == 0);
+	got = show(v);
+	CHECK_SHOW(1, str_eq(got, ""), "%s", got);
+	drop_askers(askers);
+	folder_remove(&old);
+	folder_remove(&new);
+}
+
 /* What is no site, and what is stopped, leaves nothing behind. */
 static void
 check_failures(void)
@@ -429,6 +465,7 @@ main(void)
 	setenv("TMPDIR", own.dir, 1);
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		check_files(i);
+	check_moment();
 	check_failures();
 	check_live();
 	folder_remove(&own);
