@@ -69,6 +69,9 @@ static const char *const sql[S_COUNT] = {
 			" gen = ?, fields = ?, origin = ?, used = ?,"
 			" machine = nullif(?, 0), gone = ?, shape = ?"
 			" WHERE id = ?",
+	[S_ENTRY_EDIT] = "UPDATE entries SET profile = ?1, position = ?2,"
+			 " gen = ?3, fields = ?4, origin = ?5, used = ?6,"
+			 " gone = ?8, shape = ?9 WHERE id = ?10",
 	[S_ENTRY_MOVE] = "UPDATE entries SET position = ? WHERE id = ?",
 	[S_ENTRY_GET] = "SELECT " ENTRY_COLUMNS " FROM entries WHERE id = ?",
 	[S_ENTRIES] = "SELECT " ENTRY_COLUMNS " FROM entries"

@@ -93,16 +93,19 @@ shape_of(const struct value *fields)
 	return buf_take(&text);
 }
 
+/* *same_owner: `t` has the machine that it had. */
 static int
-drop_old_values(struct store *s, int64_t id, struct err *e)
+drop_old_values(struct store *s, const struct store_entry *t, bool *same_owner,
+		struct err *e)
 {
 	__attribute__((cleanup(value_freep))) struct value *fields = NULL;
 	struct store_entry old = { 0 };
 	bool found = false;
 	int failed = 0;
 
-	if (store_entry_get(s, id, &old, &found, e) < 0)
+	if (store_entry_get(s, t->id, &old, &found, e) < 0)
 		return -1;
+	*same_owner = found && old.machine == t->machine;
 	if (found)
 		failed = read_fields(s, &old, &fields, e) < 0 ||
 					 each_value(s, S_ENTRY_VALUE_DROP, &old,
@@ -143,11 +146,18 @@ int
 store_entry_put(struct store *s, const struct store_entry *t, struct err *e)
 {
 	__attribute__((cleanup(value_freep))) struct value *fields = NULL;
-	sqlite3_stmt *q = store_statement(s, S_ENTRY_PUT, e);
 	AUTO_FREE char *shape = NULL;
+	bool same_owner = false;
+	sqlite3_stmt *q;
 
-	if (!q || read_fields(s, t, &fields, e) < 0 ||
-	    drop_old_values(s, t->id, e) < 0)
+	if (read_fields(s, t, &fields, e) < 0 ||
+	    drop_old_values(s, t, &same_owner, e) < 0)
+		return -1;
+	/* A column that is unique or refers has SQLite keep what it would have
+	 * to undo, and throw it away behind each statement in a time that grows
+	 * with all that the transaction did. */
+	q = store_statement(s, same_owner ? S_ENTRY_EDIT : S_ENTRY_PUT, e);
+	if (!q)
 		return -1;
 	shape = shape_of(fields);
 	bind_entry(q, t, shape);
