@@ -4,6 +4,7 @@
 #include <grp.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "lib/base.h"
@@ -42,13 +43,23 @@ enum edit {
 
 static const struct {
 	enum edit edit;
+	bool at_last; /* between the last look and the swap itself */
 	bool swapped;
 	const char *after;
 } rows[] = {
-	{ NOTHING, true, "ours" },          { IN_PLACE, false, "theirs" },
-	{ RENAMED_OVER, false, "theirs" },  { REMOVED, false, NULL },
-	{ OPEN_FOR_WRITING, false, "old" }, { TOUCHED, false, "old" },
+	{ NOTHING, false, true, "ours" },
+	{ IN_PLACE, false, false, "theirs" },
+	{ RENAMED_OVER, false, false, "theirs" },
+	{ REMOVED, false, false, NULL },
+	{ OPEN_FOR_WRITING, false, false, "old" },
+	{ TOUCHED, false, false, "old" },
+	{ NOTHING, true, true, "ours" },
+	{ IN_PLACE, true, false, "theirs" },
+	{ RENAMED_OVER, true, false, "theirs" },
 };
+
+static enum edit at_last; /* what happens at the next exchange */
+static const char *edited;
 
 /* An editor; returns a descriptor that stays open, or -1. */
 static int
@@ -79,6 +90,19 @@ edit(enum edit how, const char *path)
 	return -1;
 }
 
+/* The C library's, with an editor who is quicker. */
+int
+renameat2(int from_dir, const char *from, int to_dir, const char *to,
+	  unsigned flags)
+{
+	enum edit how = at_last;
+
+	at_last = NOTHING;
+	if (how != NOTHING)
+		edit(how, edited);
+	return (int)syscall(SYS_renameat2, from_dir, from, to_dir, to, flags);
+}
+
 static void
 check_row(size_t i)
 {
@@ -86,11 +110,15 @@ check_row(size_t i)
 	struct displaced old = DISPLACED_NONE;
 	struct stamp was, now = { 0 }, seen;
 	struct err e = { 0 };
-	int left;
+	int left = -1;
 
 	CHECK(i, file_write(path, "old", 3, 0640, &e) == 0 &&
 			 stamp_get(&was, path, &e) == 0);
-	left = edit(rows[i].edit, path);
+	edited = path;
+	if (rows[i].at_last)
+		at_last = rows[i].edit;
+	else
+		left = edit(rows[i].edit, path);
 	CHECK_SHOW(i,
 		   (file_swap(path, &was, "ours", 4, &now, &old, &e) == 0) ==
 			   rows[i].swapped,
