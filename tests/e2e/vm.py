@@ -126,7 +126,7 @@ class Rsyncd(Process):
         """The children that serve one die; how many there were."""
         text = subprocess.run(["ps", "-eo", "pid=,ppid=,comm="], check=True,
                               capture_output=True, text=True).stdout
-        rows = [line.split() for line in text.splitlines()]
+        rows = [line.split(None, 2) for line in text.splitlines()]
         parents = {pid for pid, ppid, name in rows if name == "rsync"}
         below, dead = {str(self.proc.pid)}, []
         for _ in range(5):  # sudo, sh, the daemon, its children
