@@ -20,7 +20,7 @@ import faults  # noqa: E402
 check = d.check
 LONG = "--long" in sys.argv
 UPLOADS, MACHINES, CLIENTS, LOST = (100000 if LONG else 10000), 1000, 8, 0.3
-KILLS = 10000 if LONG else 200
+KILLS = 10000 if LONG else 500
 KILL_MACHINES = 300
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""20_merge.py BUILD: hand edits of .cmdb files against a model, at random, with
+"""40_merge.py BUILD: hand edits of .cmdb files against a model, at random, with
 seeds that were not tried before (SEEDS, 10 unless said); a seed that fails is
 printed, to be given to tests/server/merge_test.py. Prints TAP."""
 import os

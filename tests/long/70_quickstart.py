@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""30_quickstart.py BUILD: ./quickstart --role tiny in a terminal, by whoever
+"""70_quickstart.py BUILD: ./quickstart --role tiny in a terminal, by whoever
 runs this: to the end, again (what stands is used again), and ^C at moments from
 its first second on: nothing runs on, nothing stays mounted, and the next call
 works. Prints TAP."""

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""20_faults.py BUILD: the long forms of server/faults, server/storm and
+"""30_decision.py BUILD: the long forms of server/faults, server/storm and
 server/oracle: more places of a checkpoint, 10,000 kills under load, 100,000
 uploads, 100,000 steps of an oracle."""
 import os

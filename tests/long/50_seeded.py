@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""40_seeded.py BUILD: faults that people make, put into a copy of the sources
+"""50_seeded.py BUILD: faults that people make, put into a copy of the sources
 one at a time: a suite that stays green with one of them proves nothing. Each
 must be caught by a test. Prints TAP; with names behind BUILD, only those."""
 import json
