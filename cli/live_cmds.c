@@ -86,23 +86,32 @@ cmd_machines(int argc, char **argv)
 
 /* ---- changes ---- */
 
+/* Have it done, and say so of `whom`. */
+static int
+post(struct ctl *c, const char *path, const char *whom, const char *said)
+{
+	struct err e = { 0 };
+
+	if (ctl_ask(c, "POST", path, 0, NULL, &e) < 0)
+		return ctl_fail(&e);
+	if (c->json)
+		puts("{}");
+	else
+		printf("%s: %s\n", whom, said);
+	return CMD_DONE;
+}
+
 static int
 change(int argc, char **argv, const char *action, const char *said)
 {
 	AUTO_FREE char *path = NULL;
-	struct err e = { 0 };
 	struct ctl c;
-	int code = CMD_DONE;
+	int code;
 
 	if (ctl_options(&c, argc, argv, 1, 1) < 0)
 		return CMD_USAGE;
 	path = ctl_machine_path(c.words[0], action);
-	if (ctl_ask(&c, "POST", path, 0, NULL, &e) < 0)
-		code = ctl_fail(&e);
-	else if (c.json)
-		puts("{}");
-	else
-		printf("%s: %s\n", c.words[0], said);
+	code = post(&c, path, c.words[0], said);
 	ctl_clear(&c);
 	return code;
 }
@@ -111,22 +120,17 @@ static int
 relate(int argc, char **argv, const char *action, const char *said)
 {
 	AUTO_CLEAR(buf) path = { 0 };
-	AUTO_FREE char *first = NULL;
-	struct err e = { 0 };
+	AUTO_FREE char *first = NULL, *both = NULL;
 	struct ctl c;
-	int code = CMD_DONE;
+	int code;
 
 	if (ctl_options(&c, argc, argv, 2, 2) < 0)
 		return CMD_USAGE;
 	first = ctl_machine_path(c.words[0], action);
 	buf_printf(&path, "%s?other=", first);
 	text_url_encode(c.words[1], &path);
-	if (ctl_ask(&c, "POST", buf_text(&path), 0, NULL, &e) < 0)
-		code = ctl_fail(&e);
-	else if (c.json)
-		puts("{}");
-	else
-		printf("%s and %s: %s\n", c.words[0], c.words[1], said);
+	both = base_printf("%s and %s", c.words[0], c.words[1]);
+	code = post(&c, buf_text(&path), both, said);
 	ctl_clear(&c);
 	return code;
 }
