@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "lib/buf.h"
 #include "site/judge.h"
 #include "site/site.h"
 #include "specs/cover.h"
@@ -12,19 +13,20 @@ judge_say(struct value *list, const char *file, unsigned line, const char *fmt,
 	  ...)
 {
 	struct value *v = value_dict();
-	char what[400];
-	AUTO_FREE char *text = NULL;
+	AUTO_CLEAR(buf) text = { 0 };
 	va_list ap;
 
+	buf_str(&text, file);
+	if (line)
+		buf_printf(&text, ":%u", line);
+	buf_str(&text, ": ");
 	va_start(ap, fmt);
-	vsnprintf(what, sizeof(what), fmt, ap);
+	buf_vprintf(&text, fmt, ap);
 	va_end(ap);
-	text = line ? base_printf("%s:%u: %s", file, line, what)
-		    : base_printf("%s: %s", file, what);
 	value_set_str(v, "file", file);
 	value_set_int(v, "line", line);
 	value_set_str(v, "level", "warning");
-	value_set_str(v, "message", text);
+	value_set_str(v, "message", buf_text(&text));
 	value_push(list, v);
 }
 
