@@ -36,9 +36,13 @@ machines_get(struct app *a, const struct request *r, const char *arg,
 	reply_list(a, r, "machines", site_machines, out);
 }
 
-void
-machine_get(struct app *a, const struct request *r, const char *name,
-	    struct reply *out)
+/* One thing about one machine (asked with `arg`); `refused` is the status when
+ * the site does not say it. What has nothing to tell answers {}. */
+static void
+reply_one(struct app *a, const struct request *r, const char *arg, int refused,
+	  int (*ask)(struct site *, const char *, struct value **,
+		     struct err *),
+	  struct reply *out)
 {
 	AUTO(value) doc = NULL;
 	struct site *s = app_site_asked(a, r, out);
@@ -46,10 +50,20 @@ machine_get(struct app *a, const struct request *r, const char *name,
 
 	if (!s)
 		return;
-	if (site_machine(s, name, &doc, &e) < 0)
-		reply_err(out, &e, 404);
-	else
-		reply_json(out, doc);
+	if (ask(s, arg, &doc, &e) < 0) {
+		reply_err(out, &e, refused);
+		return;
+	}
+	if (!doc)
+		doc = value_dict();
+	reply_json(out, doc);
+}
+
+void
+machine_get(struct app *a, const struct request *r, const char *name,
+	    struct reply *out)
+{
+	reply_one(a, r, name, 404, site_machine, out);
 }
 
 /* Do one thing to a machine and show it as it is then. */
@@ -130,36 +144,31 @@ machine_distinct(struct app *a, const struct request *r, const char *name,
 	relate(a, r, name, site_distinct, out);
 }
 
+static int
+forget(struct site *s, const char *name, struct value **doc, struct err *e)
+{
+	(void)doc;
+	return site_forget(s, name, e);
+}
+
 void
 machine_forget(struct app *a, const struct request *r, const char *name,
 	       struct reply *out)
 {
-	AUTO(value) done = value_dict();
-	struct site *s = app_site_asked(a, r, out);
-	struct err e = { 0 };
+	reply_one(a, r, name, 409, forget, out);
+}
 
-	if (!s)
-		return;
-	if (site_forget(s, name, &e) < 0)
-		reply_err(out, &e, 409);
-	else
-		reply_json(out, done);
+static int
+explain(struct site *s, const char *name, struct value **doc, struct err *e)
+{
+	return site_explain(s, name, NULL, doc, e);
 }
 
 void
 machine_explain(struct app *a, const struct request *r, const char *name,
 		struct reply *out)
 {
-	AUTO(value) doc = NULL;
-	struct site *s = app_site_asked(a, r, out);
-	struct err e = { 0 };
-
-	if (!s)
-		return;
-	if (site_explain(s, name, NULL, &doc, &e) < 0)
-		reply_err(out, &e, 404);
-	else
-		reply_json(out, doc);
+	reply_one(a, r, name, 404, explain, out);
 }
 
 void

@@ -165,18 +165,28 @@ say(struct site *s, const struct step *t, struct err *e)
 	}
 }
 
+/* A site of one profile that every machine here fits. */
+static struct site *
+open_site(struct folder *f)
+{
+	struct site *s = NULL;
+	struct err e = { 0 };
+
+	folder_make(f);
+	folder_put(f, "state", "[('a', '*')]\n");
+	folder_put(f, "a.specs", "[('disk', '$disk', 'size', 'gt(4)')]\n");
+	folder_put(f, "a.configure", "a()\n");
+	CHECK_SHOW(0, site_open(&s, f->conf, &e) == 0, "%s", e.text);
+	return s;
+}
+
 static void
 test_row(const struct row *row)
 {
-	struct site *s = NULL;
 	struct folder f;
+	struct site *s = open_site(&f);
 	struct err e = { 0 };
 
-	folder_make(&f);
-	folder_put(&f, "state", "[('a', '*')]\n");
-	folder_put(&f, "a.specs", "[('disk', '$disk', 'size', 'gt(4)')]\n");
-	folder_put(&f, "a.configure", "a()\n");
-	CHECK_SHOW(0, site_open(&s, f.conf, &e) == 0, "%s", e.text);
 	for (unsigned i = 0; i < STEPS && row->steps[i].what != END; i++) {
 		const struct step *t = &row->steps[i];
 		AUTO_FREE char *is = NULL;
@@ -206,17 +216,12 @@ test_row(const struct row *row)
 static void
 test_told(void)
 {
-	struct site *s = NULL;
+	struct folder f;
+	struct site *s = open_site(&f);
 	struct value *v = NULL;
 	const struct value *runs;
-	struct folder f;
 	struct err e = { 0 };
 
-	folder_make(&f);
-	folder_put(&f, "state", "[('a', '*')]\n");
-	folder_put(&f, "a.specs", "[('disk', '$disk', 'size', 'gt(4)')]\n");
-	folder_put(&f, "a.configure", "a()\n");
-	CHECK(0, site_open(&s, f.conf, &e) == 0);
 	free(becomes(s, "u1 - 01", 1));
 	free(becomes(s, "u1 - 02", 2));
 	CHECK(1, site_machine(s, "m2", &v, &e) == 0);
