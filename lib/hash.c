@@ -14,6 +14,63 @@ hash_hex(const void *bytes, size_t len, char out[HASH_HEX])
 	sodium_bin2hex(out, HASH_HEX, h, sizeof(h));
 }
 
+void
+digest_of(const void *bytes, size_t len, struct digest *out)
+{
+	crypto_generichash(out->b, sizeof(out->b), bytes, len, NULL, 0);
+}
+
+void
+digest_hex(const struct digest *d, char out[HASH_HEX])
+{
+	sodium_bin2hex(out, HASH_HEX, d->b, sizeof(d->b));
+}
+
+int
+digest_read(struct digest *out, const char *hex)
+{
+	struct digest d;
+	size_t n = strspn(hex, "0123456789abcdef");
+
+	if (n != HASH_HEX - 1 || hex[n] != '\0' ||
+	    sodium_hex2bin(d.b, sizeof(d.b), hex, n, NULL, NULL, NULL) != 0)
+		return -1;
+	*out = d;
+	return 0;
+}
+
+bool
+digest_eq(const struct digest *a, const struct digest *b)
+{
+	return memcmp(a->b, b->b, sizeof(a->b)) == 0;
+}
+
+static crypto_generichash_state *
+state_of(struct digest_run *r)
+{
+	_Static_assert(sizeof(r->state) >= sizeof(crypto_generichash_state),
+		       "room for libsodium's state");
+	return (void *)r->state;
+}
+
+void
+digest_begin(struct digest_run *r)
+{
+	crypto_generichash_init(state_of(r), NULL, 0, sizeof(struct digest));
+}
+
+void
+digest_add(struct digest_run *r, const void *bytes, size_t len)
+{
+	crypto_generichash_update(state_of(r), bytes, len);
+}
+
+void
+digest_end(struct digest_run *r, struct digest *out)
+{
+	crypto_generichash_final(state_of(r), out->b, sizeof(out->b));
+}
+
 int64_t
 hash_short(const void *bytes, size_t len)
 {

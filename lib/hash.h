@@ -1,6 +1,7 @@
 #ifndef LIB_HASH_H
 #define LIB_HASH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -9,6 +10,24 @@
 
 /* BLAKE2b with 256 bits of output, the same as `b2sum -l 256`. */
 void hash_hex(const void *bytes, size_t len, char out[HASH_HEX]);
+
+struct digest { /* the same as bytes */
+	unsigned char b[32];
+};
+
+void digest_of(const void *bytes, size_t len, struct digest *out);
+void digest_hex(const struct digest *d, char out[HASH_HEX]);
+/* HASH_HEX - 1 lower-case hex digits, and nothing more; -1 otherwise. */
+int digest_read(struct digest *out, const char *hex);
+bool digest_eq(const struct digest *a, const struct digest *b);
+
+/* A hash taken piece by piece. Lives on the stack, and needs no clearing. */
+struct digest_run {
+	_Alignas(64) unsigned char state[384];
+};
+void digest_begin(struct digest_run *r);
+void digest_add(struct digest_run *r, const void *bytes, size_t len);
+void digest_end(struct digest_run *r, struct digest *out);
 
 /* 63 bits of it, never negative: for indexes that look again at what they
  * find. */

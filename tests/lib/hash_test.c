@@ -45,9 +45,45 @@ static const struct {
 	{ GOOD "0", GOOD "0", 0 },
 };
 
+/* Taken in pieces, as bytes, read back: always the same hash. */
+static void
+test_digest(void)
+{
+	size_t i, cut;
+
+	for (i = 0; i < ARRAY_LEN(hashes); i++) {
+		size_t len = strlen(hashes[i].text);
+		struct digest whole, got;
+		char hex[HASH_HEX];
+
+		digest_of(hashes[i].text, len, &whole);
+		digest_hex(&whole, hex);
+		CHECK(i, str_eq(hex, hashes[i].want));
+		CHECK(i, digest_read(&got, hex) == 0);
+		CHECK(i, digest_eq(&got, &whole));
+		for (cut = 0; cut <= len; cut++) {
+			struct digest_run r;
+
+			digest_begin(&r);
+			digest_add(&r, hashes[i].text, cut);
+			digest_add(&r, hashes[i].text + cut, len - cut);
+			digest_end(&r, &got);
+			CHECK(i, digest_eq(&got, &whole));
+		}
+		got.b[31] ^= 1;
+		CHECK(i, !digest_eq(&got, &whole));
+		hex[5] = 'A';
+		CHECK(i, digest_read(&got, hex) < 0);
+		hex[5] = '\0';
+		CHECK(i, digest_read(&got, hex) < 0);
+	}
+	CHECK(99, digest_read(&(struct digest){ 0 }, GOOD GOOD "0") < 0);
+}
+
 int
 main(void)
 {
+	test_digest();
 	char hex[HASH_HEX], a[TOKEN_HEX], b[TOKEN_HEX];
 	size_t i;
 

@@ -1,0 +1,185 @@
+/* zstd's habits translated: whole frames, a raw size in each header, errors as
+ * values, and nothing decoded that asks for more than its caller expects.
+ * Long-distance matching makes a third of the bytes of a patch go away, and
+ * costs nothing without a prefix to speak of. */
+#define ZSTD_STATIC_LINKING_ONLY /* ZSTD_c_enableLongDistanceMatching's        \
+				    ZSTD_ps_enable */
+#include <assert.h>
+#include <stdio.h>
+#include <zstd.h>
+
+#include "lib/base.h"
+
+#include "rsyncd/frame.h"
+
+struct frame_coder {
+	ZSTD_CCtx *z;
+};
+
+struct frame_decoder {
+	ZSTD_DCtx *z;
+};
+
+/* ---- encode ---- */
+
+static void
+must(size_t code)
+{
+	/* parameters are ours and the room is compressBound: no input can make
+	 * these fail, but memory can */
+	if (ZSTD_isError(code)) {
+		fprintf(stderr, "zstd: %s\n", ZSTD_getErrorName(code));
+		abort();
+	}
+}
+
+static void
+set(struct frame_coder *c, ZSTD_cParameter what, int value)
+{
+	must(ZSTD_CCtx_setParameter(c->z, what, value));
+}
+
+struct frame_coder *
+frame_coder_new(int level)
+{
+	struct frame_coder *c = base_alloc(sizeof(*c));
+
+	c->z = ZSTD_createCCtx();
+	if (!c->z)
+		abort();
+	set(c, ZSTD_c_compressionLevel, level);
+	set(c, ZSTD_c_contentSizeFlag, 1);
+	set(c, ZSTD_c_checksumFlag, 0); /* every frame has our hash */
+	return c;
+}
+
+void
+frame_coder_free(struct frame_coder *c)
+{
+	if (!c)
+		return;
+	ZSTD_freeCCtx(c->z);
+	free(c);
+}
+
+/* The window must reach from the end of the frame to the begin of the prefix.
+ */
+static int
+window_log(size_t reach)
+{
+	int log = 20;
+
+	while (log < 27 && ((size_t)1 << log) < reach)
+		log++;
+	return log;
+}
+
+void
+frame_pack(struct frame_coder *c, const void *raw, size_t raw_len,
+	   const void *prefix, size_t prefix_len, struct buf *out)
+{
+	size_t room = ZSTD_compressBound(raw_len), got;
+	char *at = buf_room(out, room);
+
+	assert(raw_len <= FRAME_RAW_MAX && prefix_len <= FRAME_PREFIX_MAX);
+	must(ZSTD_CCtx_reset(c->z, ZSTD_reset_session_only));
+	set(c, ZSTD_c_enableLongDistanceMatching,
+	    prefix_len > 0 ? ZSTD_ps_enable : ZSTD_ps_disable);
+	set(c, ZSTD_c_windowLog,
+	    prefix_len > 0 ? window_log(raw_len + prefix_len) : 0);
+	must(ZSTD_CCtx_refPrefix(c->z, prefix, prefix_len));
+	got = ZSTD_compress2(c->z, at, room, raw, raw_len);
+	must(got);
+	out->len += got;
+}
+
+/* ---- decode ---- */
+
+struct frame_decoder *
+frame_decoder_new(void)
+{
+	struct frame_decoder *d = base_alloc(sizeof(*d));
+
+	d->z = ZSTD_createDCtx();
+	if (!d->z)
+		abort();
+	must(ZSTD_DCtx_setParameter(d->z, ZSTD_d_windowLogMax, 27));
+	return d;
+}
+
+void
+frame_decoder_free(struct frame_decoder *d)
+{
+	if (!d)
+		return;
+	ZSTD_freeDCtx(d->z);
+	free(d);
+}
+
+/* One frame, all of the bytes, of the size that was told. */
+static int
+check_shape(const void *frame, size_t len, size_t raw_len, struct err *e)
+{
+	unsigned long long told = ZSTD_getFrameContentSize(frame, len);
+	size_t whole = ZSTD_findFrameCompressedSize(frame, len);
+
+	if (told == ZSTD_CONTENTSIZE_ERROR || ZSTD_isError(whole) ||
+	    whole != len)
+		return err_set(e, ERR_INPUT, "not one whole zstd frame");
+	if (told == ZSTD_CONTENTSIZE_UNKNOWN)
+		return err_set(e, ERR_INPUT,
+			       "the zstd frame does not tell its size");
+	if (told != raw_len)
+		return err_set(e, ERR_INPUT,
+			       "the zstd frame holds %llu bytes, not %zu", told,
+			       raw_len);
+	return 0;
+}
+
+int
+frame_unpack(struct frame_decoder *d, const void *frame, size_t frame_len,
+	     const void *prefix, size_t prefix_len, void *raw, size_t raw_len,
+	     struct err *e)
+{
+	size_t got;
+
+	if (check_shape(frame, frame_len, raw_len, e) < 0)
+		return -1;
+	must(ZSTD_DCtx_reset(d->z, ZSTD_reset_session_only));
+	must(ZSTD_DCtx_refPrefix(d->z, prefix, prefix_len));
+	got = ZSTD_decompressDCtx(d->z, raw, raw_len, frame, frame_len);
+	if (ZSTD_isError(got) || got != raw_len)
+		return err_set(e, ERR_INPUT, "zstd frame: %s",
+			       ZSTD_isError(got) ? ZSTD_getErrorName(got)
+						 : "too short");
+	return 0;
+}
+
+/* ---- texts ---- */
+
+void
+frame_pack_text(int level, const void *text, size_t len, struct buf *out)
+{
+	size_t room = ZSTD_compressBound(len), got;
+	char *at = buf_room(out, room);
+
+	got = ZSTD_compress(at, room, text, len, level);
+	must(got);
+	out->len += got;
+}
+
+int
+frame_unpack_text(const void *frame, size_t frame_len, size_t raw_len,
+		  char **text, struct err *e)
+{
+	AUTO(frame_decoder) d = frame_decoder_new();
+	AUTO_FREE char *raw = NULL;
+
+	if (check_shape(frame, frame_len, raw_len, e) < 0)
+		return -1;
+	raw = base_alloc(raw_len + 1);
+	if (frame_unpack(d, frame, frame_len, NULL, 0, raw, raw_len, e) < 0)
+		return -1;
+	*text = STEAL(raw);
+	return 0;
+}

@@ -1,0 +1,121 @@
+#ifndef RSYNCD_PATCH_H
+#define RSYNCD_PATCH_H
+
+#include "rsyncd/manifest.h"
+#include "rsyncd/pack.h"
+
+/* docs/formats.md "Deltas" and "Marks": the tables, and making and taking one
+ * patch. */
+#define PATCH_TABLE_MAX (1UL << 29)
+#define PATCH_LINK_MAX 48 /* MiB of prefix */
+
+enum patch_kind { PATCH_WHOLE, PATCH_ZSTD, PATCH_GZIP, PATCH_RSYNC };
+
+struct patch_piece {
+	uint64_t at; /* of its compressed bytes in the delta's file */
+	uint32_t size, raw;
+	struct digest hash; /* of the compressed bytes */
+	uint64_t base_at;
+	uint32_t base_len; /* prefix */
+};
+
+struct patch_op {
+	enum patch_kind kind;
+	unsigned char new_head[12], old_head[12];
+	uint64_t new_size, old_size;
+	uint8_t level, mem_level;    /* gzip */
+	const unsigned char *header; /* gzip */
+	size_t header_len;
+	uint64_t new_raw, old_raw; /* gzip */
+	size_t piece, pieces;      /* first, and how many */
+};
+
+struct patch_table {
+	char from[HASH_HEX], to[HASH_HEX]; /* roots */
+	struct patch_piece manifest;
+	struct patch_op *op;
+	size_t ops;
+	struct patch_piece *piece;
+	size_t pieces;
+	struct patch_pool *pool;
+};
+
+/* ERR_INPUT with line. */
+int patch_table_parse(struct patch_table **out, const char *text, size_t len,
+		      uint64_t end, const char *name, struct err *e);
+char *patch_table_text(const struct patch_table *t, size_t *len);
+/* The op that makes this content, or NULL. */
+const struct patch_op *patch_find(const struct patch_table *t,
+				  const unsigned char new_head[12]);
+void patch_table_free(struct patch_table *t);
+AUTO_DEFINE(patch_table)
+
+/* Taking one op: pieces come in order, the new content goes to `sink` from
+ * its first byte to its last. Memory: one piece and its prefix (64 MiB at
+ * most), plus for gzip a temporary file for what is inside the base. The
+ * caller checks the content's hash. */
+struct patch_take;
+struct patch_take_opts {
+	const struct patch_table *table;
+	const struct patch_op *op;
+	int base_fd;   /* of OLD, verified by the caller; -1 for whole */
+	int tmp_dirfd; /* where a file without a name may be made */
+	int (*sink)(void *ctx, const void *bytes, size_t len, struct err *e);
+	void *ctx;
+};
+int patch_take_open(struct patch_take **out, const struct patch_take_opts *o,
+		    struct err *e);
+/* The compressed bytes of the next piece; their hash is checked here.
+ * ERR_INPUT: damaged. ERR_SYS. */
+int patch_take_piece(struct patch_take *t, const void *bytes, size_t len,
+		     struct err *e);
+int patch_take_end(struct patch_take *t, struct err *e);
+void patch_take_free(struct patch_take *t);
+AUTO_DEFINE(patch_take)
+
+/* Making a delta between two trees. Pairs contents of `new` that `old` lacks
+ * with the likeliest of `old` (same path; path with digits collapsed; base
+ * name and nearest size), makes for each the smallest patch of the kinds that
+ * are worth trying (old + new above 64 MB: librsync, or zstd in
+ * segments, whichever is smaller), and replays each before it is written. */
+struct patch_opts {
+	const struct manifest *old, *new;
+	int old_dirfd, new_dirfd;
+	int level;     /* 3 at first, 19 in the background */
+	bool thorough; /* try every kind, also gzip on small files */
+	int threads;
+	void (*progress)(void *ctx, uint64_t raw_done, uint64_t raw_all);
+	void *ctx;
+};
+struct patch_counts { /* how many contents went which way, and their bytes */
+	size_t same, whole, zstd, gzip, rsync;
+	uint64_t same_bytes, raw_bytes, packed_bytes;
+};
+int patch_write(const struct patch_opts *opts, int fd,
+		struct table_place *place, struct patch_counts *counts,
+		struct err *e);
+
+/* Marks. */
+struct mark {
+	unsigned char head[12];
+	uint64_t new_size;
+	struct patch_piece piece; /* base_at, base_len 0 */
+};
+struct mark_table {
+	struct mark *mark;
+	size_t len;
+};
+#define MARK_SIZE_MIN (1UL << 20)
+int mark_table_parse(struct mark_table **out, const char *text, size_t len,
+		     uint64_t end, const char *name, struct err *e);
+char *mark_table_text(const struct mark_table *t, size_t *len);
+const struct mark *mark_find(const struct mark_table *t,
+			     const unsigned char head[12]);
+void mark_table_free(struct mark_table *t);
+AUTO_DEFINE(mark_table)
+/* Of all contents of `m` above MARK_SIZE_MIN; place->size 0 when there is
+ * none, and nothing was written. */
+int mark_write(const struct manifest *m, int dirfd, int level, int threads,
+	       int fd, struct table_place *place, struct err *e);
+
+#endif

@@ -1,0 +1,47 @@
+#ifndef RSYNCD_SOURCE_H
+#define RSYNCD_SOURCE_H
+
+#include <stdint.h>
+
+#include "lib/buf.h"
+#include "lib/err.h"
+
+/* Where published files come from: http://HOST[:PORT]/PATH, https://..., or a
+ * folder. One connection, kept open; one thread. */
+struct source;
+
+struct source_opts {
+	const char *where;
+	const char *ca;  /* file of certificates, or NULL: the system's */
+	int tries;       /* in a row that bring nothing new; 0: 30 */
+	int pause_max_s; /* between tries; 0: 60 */
+	int stall_s;     /* without a byte; 0: 30 */
+	/* While it waits or works, about twice a second; non-zero ends it. */
+	int (*tick)(void *ctx);
+	void (*say)(void *ctx, const char *line); /* a try failed */
+	void *ctx;
+};
+
+int source_open(struct source **out, const struct source_opts *opts,
+		struct err *e);
+void source_close(struct source *s);
+
+/* A small file, whole, at most `max` bytes. fresh: past every cache (HEADs).
+ * 0: there is none (404); 1: here; -1: ERR_PEER, ERR_SYS, ERR_INPUT (larger).
+ */
+int source_small(struct source *s, const char *path, size_t max, bool fresh,
+		 struct buf *out, struct err *e);
+
+/* Bytes [at, at + len) of a file, in order, to `take`, which sees each byte
+ * once: a broken connection is taken up where it broke. take returns 0, or -1
+ * with `e` set, which ends it. A server that ignores ranges is borne (what
+ * comes before `at` is thrown away) only when at is 0; else ERR_PEER. */
+int source_range(struct source *s, const char *path, uint64_t at, uint64_t len,
+		 int (*take)(void *ctx, const void *bytes, size_t len,
+			     struct err *e),
+		 void *ctx, struct err *e);
+
+/* Bytes that came over the wire or from files so far. */
+uint64_t source_bytes(const struct source *s);
+
+#endif
