@@ -29,6 +29,9 @@ BUGS = [
     ("a full disk is ignored", "site/site.c",
      "	if (failed < 0)\n		fail_all(group, &e);", "",
      ["site/life", "server/faults"]),
+    ("a group that was undone is gone on with", "site/site.c",
+     "		if (!store_begun(s->writer)) {", "		if (0) {",
+     ["server/faults"]),
     ("a quota that is counted down", "site/profile.c",
      "	*left = q->total == STATE_UNLIMITED || live < q->total;",
      "	static uint64_t given;\n	(void)live;\n	*left = q->total == "

@@ -28,8 +28,10 @@ struct faults {
 	int stay;  /* all behind it fail, too: the disk stays full */
 	atomic_int calls, hits;
 	atomic_uint noted; /* bytes of `note` */
-	char under[484];   /* files whose path starts with this; a$: is a */
-	char note[15872];  /* a line for each call */
+	/* the first sync waits until this is 0; calls count from there */
+	atomic_int held;
+	char under[480];  /* files whose path starts with this; a$: is a */
+	char note[15872]; /* a line for each call */
 };
 
 _Static_assert(sizeof(struct faults) == 16384, "faults.py knows this layout");
@@ -82,6 +84,14 @@ is_meant(const char *path)
 	return strncmp(path, faults->under, len) == 0;
 }
 
+/* A sync that takes long: what comes meanwhile is one group behind it. */
+static void
+wait_while_held(void)
+{
+	while (atomic_load(&faults->held))
+		usleep(1000);
+}
+
 /* 0: go on; else how it fails. */
 static int
 strike(const char *call, const char *path)
@@ -90,6 +100,11 @@ strike(const char *call, const char *path)
 
 	if (!faults || !atomic_load(&faults->on) || !is_meant(path))
 		return 0;
+	if (atomic_load(&faults->held)) {
+		if (strcmp(call, "fdatasync") == 0)
+			wait_while_held();
+		return 0;
+	}
 	n = atomic_fetch_add(&faults->calls, 1) + 1;
 	note(call, path);
 	if (faults->at == 0 || n < faults->at ||

@@ -12,7 +12,7 @@ import time
 import decision as d
 
 KILL = -1
-SIZE, UNDER, NOTE = 16384, 28, 512
+SIZE, HELD, UNDER, NOTE = 16384, 28, 32, 512
 
 
 class Disk:
@@ -24,13 +24,19 @@ class Disk:
         self.file = open(path, "r+b")
         self.at = mmap.mmap(self.file.fileno(), SIZE)
 
-    def arm(self, under, at=0, error=0, stay=False):
+    def arm(self, under, at=0, error=0, stay=False, held=False):
+        """`held`: from the end of a sync on, which waits until it is let go."""
         self.off()
+        struct.pack_into("i", self.at, HELD, held)
         self.at[UNDER:NOTE] = under.encode().ljust(NOTE - UNDER, b"\0")
         struct.pack_into("iiiIII", self.at, 4, at, error, stay, 0, 0, 0)
         struct.pack_into("i", self.at, 0, 1)
 
+    def let_go(self):
+        struct.pack_into("i", self.at, HELD, 0)
+
     def off(self):
+        self.let_go()
         struct.pack_into("i", self.at, 0, 0)
 
     def hits(self):

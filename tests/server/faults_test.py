@@ -5,11 +5,13 @@ disk full, and by the death of the server. No answer is lost, none is given
 twice, and the server goes on by itself."""
 import collections
 import errno
+import json
 import os
 import shutil
 import signal
 import sys
 import tempfile
+import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -178,6 +180,67 @@ def test_full(programs, shim, work):
     s.end()
 
 
+def idle(pid):
+    """It has no more to do until something changes."""
+    def used():
+        with open(f"/proc/{pid}/stat") as f:
+            return f.read().rsplit(")", 1)[1].split()[11:13]
+    was = used()
+    time.sleep(0.5)
+    return was == used()
+
+
+def test_group(programs, shim, work):
+    """The disk fails in the middle of a group that is too large for the memory
+    of one transaction: all of it is undone, those behind the one that failed
+    must not stand alone, and the next group is taken."""
+    s = new_server(programs, shim, work, "group", 100)
+    t = Tries(s, "/store/")
+    much = [["note", f"n{i}", "text", "x" * 4090] for i in range(240)]
+    crowd = range(2, 62)
+    got = {}
+
+    def ask(n):
+        got[n] = s.try_upload(n, n, much)
+
+    for error in (errno.ENOSPC, errno.EIO):
+        s.disk.arm(s.dir + t.part, 1, error, held=True)
+        threads = [threading.Thread(target=ask, args=(n,)) for n in
+                   (1, *crowd)]
+        threads[0].start()
+        until(lambda: idle(s.proc.pid))
+        for one in threads[1:]:
+            one.start()
+        check(f"{NAMES[error]}: {len(crowd)} machines wait for a sync",
+              until(lambda: idle(s.proc.pid), 60) and not got, got)
+        s.disk.let_go()
+        for one in threads:
+            one.join()
+        calls, hits = s.disk.calls(), s.disk.hits()
+        s.disk.off()
+        check(f"{NAMES[error]} in the middle of their group", hits == 1 and
+              calls[-1:] == ["pwrite edeploy.db-wal"] and got[1][0] == 200,
+              (hits, calls, got[1]))
+        wrong = {n: got[n] for n in crowd if got[n][0] != 500 or
+                 SAYS[error] not in got[n][1]}
+        check(f"{NAMES[error]}: each is told why", not wrong, wrong)
+        known = json.loads(s.ctl("machines", "--json")[1])["machines"]
+        check(f"{NAMES[error]}: none of them stands", len(known) == 1,
+              [m["id"] for m in known])
+        if error == errno.ENOSPC:
+            s.ctl("release", "m1")
+            s.ctl("forget", "m1")
+        got.clear()
+    for n in (1, *crowd):
+        status, text = s.try_upload(1000 + n, n, much)
+        if status == 200:
+            t.book.answered(1000 + n, n, text)
+        else:
+            t.wrong.append((n, status, text))
+    t.judge("a group that was undone")
+    s.end()
+
+
 def test_start(programs, shim, work):
     """Each call by which a server makes a new store of the files. It starts,
     or ends and says why; the next one starts and goes on."""
@@ -252,7 +315,7 @@ def main():
     # each waits most of the time
     d.at_once([lambda t=t: t(programs, shim, work)
                for t in (test_writer, test_checkpoint, test_scribe, test_full,
-                         test_start, test_damaged)])
+                         test_group, test_start, test_damaged)])
     shutil.rmtree(work)
     print(f"1..{d.count}")
     return 1 if d.failed else 0
