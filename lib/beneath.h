@@ -1,0 +1,12 @@
+#ifndef LIB_BENEATH_H
+#define LIB_BENEATH_H
+
+#include <sys/types.h>
+
+/* openat(2) for paths that somebody else wrote: never out of the folder
+ * `dirfd`, through no symbolic link (not even a last one, ELOOP), no "magic"
+ * link of /proc. O_CLOEXEC, O_NOCTTY and O_NOFOLLOW are added to `flags`. The
+ * descriptor, or -1 with errno. */
+int open_beneath(int dirfd, const char *path, int flags, mode_t mode);
+
+#endif

@@ -1,0 +1,76 @@
+/* What others put into a folder must not lead out of it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "lib/base.h"
+#include "lib/beneath.h"
+#include "lib/file.h"
+#include "tests/test.h"
+
+static char dir[] = "/tmp/edeploy-beneath-XXXXXX";
+
+static const struct {
+	const char *path;
+	int flags, want; /* 0: opened, else errno */
+} rows[] = {
+	{ "file", O_RDONLY, 0 },
+	{ "sub/file", O_RDONLY, 0 },
+	{ "sub", O_RDONLY | O_DIRECTORY, 0 },
+	{ "sub", O_PATH | O_DIRECTORY, 0 },
+	{ "sub/../file", O_RDONLY, 0 },
+	{ "sub/new", O_WRONLY | O_CREAT | O_EXCL, 0 },
+	{ "sub/new", O_WRONLY | O_CREAT | O_EXCL, EEXIST },
+	{ "none", O_RDONLY, ENOENT },
+	{ "file/x", O_RDONLY, ENOTDIR },
+	{ "link", O_RDONLY, ELOOP },        /* to a file of the folder */
+	{ "out", O_RDONLY, ELOOP },         /* to /etc/passwd */
+	{ "folder/file", O_RDONLY, ELOOP }, /* folder -> sub */
+	{ "up/etc/passwd", O_RDONLY, ELOOP },
+	{ "/etc/passwd", O_RDONLY, EXDEV },
+	{ "../../etc/passwd", O_RDONLY, EXDEV },
+	{ "sub/../../etc/passwd", O_RDONLY, EXDEV },
+	{ "", O_RDONLY, ENOENT },
+};
+
+static void
+make_folder(void)
+{
+	static const struct {
+		const char *text, *name;
+	} links[] = { { "file", "link" },
+		      { "/etc/passwd", "out" },
+		      { "sub", "folder" },
+		      { "/", "up" } };
+	struct err e = { 0 };
+
+	CHECK(0, mkdtemp(dir) && chdir(dir) == 0 && mkdir("sub", 0755) == 0);
+	CHECK(1, file_write("file", "a", 1, 0644, &e) == 0 &&
+			 file_write("sub/file", "a", 1, 0644, &e) == 0);
+	for (size_t i = 0; i < ARRAY_LEN(links); i++)
+		CHECK(i, symlink(links[i].text, links[i].name) == 0);
+}
+
+int
+main(void)
+{
+	struct err e = { 0 };
+	int top;
+
+	make_folder();
+	top = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		int fd = open_beneath(top, rows[i].path, rows[i].flags, 0600);
+		int seen = fd < 0 ? errno : 0;
+
+		CHECK_SHOW(i, seen == rows[i].want, "%s: errno %d",
+			   rows[i].path, seen);
+		if (fd >= 0) {
+			CHECK(i, fcntl(fd, F_GETFD) & FD_CLOEXEC);
+			close(fd);
+		}
+	}
+	close(top);
+	CHECK(0, dir_remove(dir, &e) == 0);
+	return test_end();
+}
