@@ -5,12 +5,7 @@
 
 /* docs/formats.md "Packs": the table, and the writer. */
 #define PACK_TABLE_MAX (1UL << 30)
-
-/* Contents of this size and more begin a frame of their own and are cut into
- * frames of PACK_LARGE_RAW, so that a part of them can be fetched alone; the
- * others share frames of FRAME_RAW_MAX. */
-#define PACK_LARGE (8UL << 20)
-#define PACK_LARGE_RAW (2UL << 20)
+#define PACK_FRAME_RAW (4UL << 20) /* the publisher's usual frame */
 
 struct pack_frame {
 	uint64_t at;     /* offset of its compressed bytes */
@@ -48,19 +43,14 @@ struct table_place {
 	uint64_t raw;
 };
 
-/* The order in which contents compress best: what is alike stands together.
- * Large ones last; then by size (512 KiB and more later), extension, base name,
- * path. On a Debian tree of 700 MB this makes 0.29 of it at level 3, where the
- * order of paths makes 0.33. */
-void pack_order(const struct content **want, size_t len);
-
 /* Contents to pack, in the order of `want`. */
 struct pack_opts {
 	int dirfd; /* of the tree that holds them */
 	const struct content *const *want;
 	size_t want_len;
 	int level;
-	int threads; /* 0: as many as processors, at most 8 */
+	int threads;      /* 0: as many as processors, at most 8 */
+	size_t frame_raw; /* 0: PACK_FRAME_RAW */
 	void (*progress)(void *ctx, uint64_t raw_done, uint64_t raw_all);
 	void *ctx;
 };
