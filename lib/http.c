@@ -1,11 +1,11 @@
 /* The fence of libcurl: one exchange, whole or not at all. No redirects, no
  * proxy from the environment, no protocol but HTTP and HTTPS. */
-#include <curl/curl.h>
 #include <pthread.h>
 #include <stdio.h>
 
 #include "lib/base.h"
 #include "lib/http.h"
+#include "lib/http_curl.h"
 #include "lib/text.h"
 
 #define BODY_DEFAULT (16u * 1024 * 1024)
@@ -25,6 +25,24 @@ static void
 start_curl(void)
 {
 	curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+CURL *
+http_curl_new(void)
+{
+	pthread_once(&curl_once, start_curl);
+	return curl_easy_init();
+}
+
+void
+http_curl_common(CURL *c, const char *url, long connect_ms, char *why)
+{
+	curl_easy_setopt(c, CURLOPT_URL, url);
+	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(c, CURLOPT_PROXY, "");
+	curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, connect_ms);
+	curl_easy_setopt(c, CURLOPT_ERRORBUFFER, why);
 }
 
 static size_t
@@ -123,14 +141,8 @@ set_up(CURL *c, struct exchange *x, struct curl_slist *headers, char *why)
 {
 	const struct http_ask *a = x->ask;
 
-	curl_easy_setopt(c, CURLOPT_URL, a->url);
-	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(c, CURLOPT_PROXY, "");
-	curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(c, CURLOPT_ERRORBUFFER, why);
+	http_curl_common(c, a->url, a->connect_ms ? a->connect_ms : 10000, why);
 	curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers);
-	curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS,
-			 (long)(a->connect_ms ? a->connect_ms : 10000));
 	curl_easy_setopt(c, CURLOPT_TIMEOUT_MS,
 			 (long)(a->deadline_ms ? a->deadline_ms : 60000));
 	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, take_body);
@@ -156,8 +168,7 @@ http_do(const struct http_ask *ask, struct http_answer *out, struct err *e)
 	CURL *c;
 
 	*out = (struct http_answer){ 0 };
-	pthread_once(&curl_once, start_curl);
-	c = curl_easy_init();
+	c = http_curl_new();
 	if (!c)
 		return err_set(e, ERR_SYS, "libcurl does not start");
 	headers = headers_of(ask);

@@ -32,11 +32,18 @@ void source_close(struct source *s);
 int source_small(struct source *s, const char *path, size_t max, bool fresh,
 		 struct buf *out, struct err *e);
 
-/* Bytes [at, at + len) of a file, in order, to `take`, which sees each byte
- * once: a broken connection is taken up where it broke. take returns 0, or -1
- * with `e` set, which ends it. A server that ignores ranges is borne (what
- * comes before `at` is thrown away) only when at is 0; else ERR_PEER. */
-int source_range(struct source *s, const char *path, uint64_t at, uint64_t len,
+struct source_span {
+	const char *path;
+	uint64_t at, len; /* bytes [at, at + len); len > 0 */
+	bool fresh;       /* past every cache: one of them may be damaged */
+};
+
+/* Bytes of a file, in order, to `take`, which sees each byte once: a broken
+ * connection is taken up where it broke. take returns 0, or -1 with `e` set,
+ * which ends it. A server that ignores ranges is borne only when `at` is 0.
+ * ERR_INPUT: the file is not there, or ends before; ERR_PEER, ERR_SYS,
+ * ERR_REFUSED (tick). */
+int source_range(struct source *s, const struct source_span *span,
 		 int (*take)(void *ctx, const void *bytes, size_t len,
 			     struct err *e),
 		 void *ctx, struct err *e);
