@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 
+#include "lib/base.h"
 #include "lib/buf.h"
 #include "lib/err.h"
 

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "lib/base.h"
 #include "lib/err.h"
 #include "lib/hash.h"
 
@@ -72,8 +73,8 @@ int manifest_path_cmp(const char *a, const char *b);
 void manifest_free(struct manifest *m);
 AUTO_DEFINE(manifest)
 
-/* The different contents of one or more manifests, found by hash. Sizes above
- * 0 only. */
+/* The different contents of a manifest, found by hash. Sizes above 0 only.
+ * Borrows from the manifest. */
 struct contents;
 
 struct content {

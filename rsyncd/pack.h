@@ -5,7 +5,8 @@
 
 /* docs/formats.md "Packs": the table, and the writer. */
 #define PACK_TABLE_MAX (1UL << 30)
-#define PACK_FRAME_RAW (4UL << 20) /* the publisher's usual frame */
+#define PACK_FRAME_MAX (17UL << 20) /* compressed */
+#define PACK_FRAME_RAW (4UL << 20)  /* the publisher's usual frame */
 
 struct pack_frame {
 	uint64_t at;     /* offset of its compressed bytes */
