@@ -1,0 +1,106 @@
+/* What was seen of GRUB 2.06: `set fallback` covers load errors only, a kernel
+ * that panics or hangs never comes back to it; so it notes each start of a
+ * trial in its own file, before. It writes that file in place, which it can on
+ * plain partitions and not on LVM, md or btrfs. */
+#include <string.h>
+
+#include "lib/base.h"
+
+#include "roots/grub.h"
+
+void
+grub_print_cfg(const char *uuid, const char *module, struct buf *out)
+{
+	buf_printf(out,
+		   "# edeploy: boots the version that /edeploy/boot.cfg names\n"
+		   "insmod part_gpt\ninsmod part_msdos\ninsmod %s\n"
+		   "insmod loadenv\ninsmod test\ninsmod sleep\n"
+		   "set timeout=0\n"
+		   "terminal_output console\n"
+		   "search --no-floppy --fs-uuid --set=root %s\n",
+		   module, uuid);
+	/* a stale or damaged boot.cfg leaves none of these unset */
+	buf_str(out, "set ed_gen=0\nset ed_good=\nset ed_prev=\nset ed_try=\n"
+		     "set ed_left=0\nset ed_again=0\nset ed_tried=\n"
+		     "load_env -f /edeploy/grub/grubenv ed_tried\n"
+		     "source /edeploy/boot.cfg\n"
+		     "set ed_why=\n");
+	buf_printf(
+		out,
+		"function ed_boot {\n"
+		"\tset ed_kernel=\n\tset ed_initrd=\n\tset ed_args=\n"
+		"\tsource /edeploy/roots/$1.grub\n"
+		"\techo \"edeploy: $1 $ed_why\"\n"
+		"\tif linux $ed_kernel root=UUID=%s init=/edeploy/init "
+		"edeploy.root=$1 edeploy.gen=$ed_gen $ed_why $ed_args; then\n"
+		"\t\tif initrd $ed_initrd; then boot; fi\n"
+		"\tfi\n"
+		"}\n",
+		uuid);
+	buf_str(out,
+		"if [ -n \"$ed_try\" -a \"$ed_left\" != 0 ]; then\n"
+		"\tif [ \"$ed_tried\" = \"$ed_gen\" ]; then\n"
+		"\t\t# started before, and init never counted it\n"
+		"\t\tset ed_why=edeploy.fell=grub\n"
+		"\telse\n"
+		"\t\tset ed_tried=$ed_gen\n"
+		"\t\tsave_env -f /edeploy/grub/grubenv ed_tried\n"
+		"\t\ted_boot $ed_try\n"
+		"\t\tset ed_why=edeploy.fell=load\n"
+		"\tfi\n"
+		"elif [ -n \"$ed_try\" ]; then\n"
+		"\tset ed_why=edeploy.fell=count\n"
+		"fi\n"
+		"if [ -n \"$ed_good\" ]; then ed_boot $ed_good; fi\n"
+		"# the version before the good one is the last that may boot\n"
+		"if [ -n \"$ed_prev\" ]; then\n"
+		"\tset ed_gen=0\n"
+		"\ted_boot $ed_prev\n"
+		"fi\n"
+		"echo \"edeploy: nothing boots; again in 10 s\"\n"
+		"sleep 10\nreboot\n");
+}
+
+static int
+print_set(const char *name, const char *value, struct buf *out, struct err *e)
+{
+	const char *c;
+
+	buf_printf(out, "set %s='", name);
+	for (c = value; *c; c++) {
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			return err_set(e, ERR_INPUT,
+				       "boot arguments hold a control "
+				       "character: \"%.80s\"",
+				       value);
+		/* as in a shell, nothing is special between these but
+		 * themselves */
+		if (*c == '\'')
+			buf_str(out, "'\\''");
+		else
+			buf_char(out, *c);
+	}
+	buf_str(out, "'\n");
+	return 0;
+}
+
+int
+grub_print_version(const char *kernel, const char *initrd, const char *args,
+		   struct buf *out, struct err *e)
+{
+	if (print_set("ed_kernel", kernel, out, e) < 0 ||
+	    print_set("ed_initrd", initrd, out, e) < 0)
+		return -1;
+	return print_set("ed_args", args, out, e);
+}
+
+void
+grub_print_env(struct buf *out)
+{
+	static const char head[] = "# GRUB Environment Block\n";
+	size_t i;
+
+	buf_str(out, head);
+	for (i = strlen(head); i < 1024; i++)
+		buf_char(out, '#');
+}

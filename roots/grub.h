@@ -1,0 +1,24 @@
+#ifndef ROOTS_GRUB_H
+#define ROOTS_GRUB_H
+
+#include "lib/buf.h"
+#include "lib/err.h"
+
+/* GRUB's half of the game that roots/state.h tells: /edeploy/grub/grub.cfg,
+ * written once at installation, and /edeploy/roots/VERSION.grub for each
+ * version. GRUB alone writes /edeploy/grub/grubenv, Linux alone boot.cfg. */
+
+/* The whole grub.cfg. `uuid` is that of the file system with /edeploy, `module`
+ * what GRUB reads it with ("ext2", "xfs", "btrfs"). */
+void grub_print_cfg(const char *uuid, const char *module, struct buf *out);
+
+/* How one version is started: its kernel and initrd as GRUB sees them
+ * ("/edeploy/roots/V/boot/vmlinuz-6.1"), and arguments. ERR_INPUT for a
+ * character that no grub.cfg can hold (a line's end, NUL). */
+int grub_print_version(const char *kernel, const char *initrd, const char *args,
+		       struct buf *out, struct err *e);
+
+/* An empty environment block of 1024 bytes, which GRUB writes in place. */
+void grub_print_env(struct buf *out);
+
+#endif
