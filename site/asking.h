@@ -17,6 +17,7 @@ struct asking {
 	char facts_hash[HASH_HEX];
 	char *facts_json;
 	struct store_machine m; /* as it will be stored */
+	bool is_new;            /* never seen before: it has nothing yet */
 	int64_t now_ms;
 	struct buf detail; /* a line for each profile that was tried */
 };

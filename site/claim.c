@@ -40,7 +40,8 @@ claim_entry(struct site *s, struct asking *a, const struct profile *p,
 
 	if (!p->has_cmdb)
 		return 0;
-	if (offer_load(&o, s->writer, p->name, vars, b->len, a->m.id, e) < 0)
+	if (offer_load(&o, s->writer, p->name, vars, b->len,
+		       a->is_new ? 0 : a->m.id, e) < 0)
 		return -1;
 	switch (cmdb_choose(o.at, o.len, vars, b->len, me, &at)) {
 	case CMDB_CHOSEN:

@@ -82,8 +82,7 @@ add_fitting(struct offer *o, struct store *store, const char *profile,
 		if (!vars[i].key && !vars[i].identity)
 			continue;
 		any = true;
-		if (add_holding(o, store, profile, &vars[i], true, e) < 0 ||
-		    add_holding(o, store, profile, &vars[i], false, e) < 0)
+		if (add_holding(o, store, profile, &vars[i], true, e) < 0)
 			return -1;
 	}
 	if (any || len == 0)
@@ -97,7 +96,8 @@ offer_load(struct offer *o, struct store *store, const char *profile,
 	   struct err *e)
 {
 	*o = (struct offer){ 0 };
-	if (store_entries_owned(store, profile, machine, add_row, o, e) < 0 ||
+	if ((machine &&
+	     store_entries_owned(store, profile, machine, add_row, o, e) < 0) ||
 	    add_fitting(o, store, profile, vars, vars_len, e) < 0 ||
 	    store_entries_free(store, profile, add_row, o, e) < 0)
 		return -1;

@@ -12,7 +12,8 @@ struct offer {
 	size_t len;
 };
 
-/* Fill `o`; clear it in any case. ERR_SYS. */
+/* Fill `o`; clear it in any case. `machine` 0: one that owns nothing. On the
+ * writer, inside a transaction. ERR_SYS. */
 int offer_load(struct offer *o, struct store *store, const char *profile,
 	       const struct cmdb_var *vars, size_t vars_len, int64_t machine,
 	       struct err *e);

@@ -21,7 +21,8 @@ units_left(struct site *s, const struct quota *q, bool *left, struct err *e)
 {
 	uint64_t live = 0;
 
-	if (store_live(s->writer, q->profile, &live, e) < 0)
+	if (q->total != STATE_UNLIMITED &&
+	    store_live(s->writer, q->profile, &live, e) < 0)
 		return -1;
 	*left = q->total == STATE_UNLIMITED || live < q->total;
 	return 0;

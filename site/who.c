@@ -91,9 +91,11 @@ who_counts(struct site *s, struct identity *id, struct err *e)
 	enum identity_kind kind;
 	const char *value;
 	size_t i = 0;
-	bool shared;
+	bool any, shared;
 
-	while (identity_at(id, i, &kind, &value)) {
+	if (store_shared_any(s->writer, &any, e) < 0)
+		return -1;
+	while (any && identity_at(id, i, &kind, &value)) {
 		if (store_shared(s->writer, kind, value, &shared, e) < 0)
 			return -1;
 		if (shared)
@@ -116,13 +118,25 @@ drop_old(struct site *s, int64_t machine, enum identity_kind kind,
 	return store_identity_drop(s->writer, machine, kind, old, e);
 }
 
+static int
+add_new(struct site *s, int64_t machine, const struct identity *old,
+	const struct identity *now, struct err *e)
+{
+	enum identity_kind kind;
+	const char *value;
+
+	for (size_t i = 0; identity_at(now, i, &kind, &value); i++)
+		if (!identity_has(old, kind, value) &&
+		    store_identity_add(s->writer, machine, kind, value, e) < 0)
+			return -1;
+	return 0;
+}
+
 int
 who_learn(struct site *s, int64_t machine, const struct identity *now,
 	  struct err *e)
 {
 	struct identity old = { 0 };
-	enum identity_kind kind;
-	const char *value;
 	int failed =
 		store_identities(s->writer, machine, add_known_value, &old, e);
 
@@ -132,11 +146,8 @@ who_learn(struct site *s, int64_t machine, const struct identity *now,
 	if (failed == 0)
 		failed = drop_old(s, machine, IDENTITY_SERIAL, old.serial,
 				  now->serial, e);
-	for (size_t i = 0; failed == 0 && identity_at(now, i, &kind, &value);
-	     i++)
-		if (!identity_has(&old, kind, value))
-			failed = store_identity_add(s->writer, machine, kind,
-						    value, e);
+	if (failed == 0)
+		failed = add_new(s, machine, &old, now, e);
 	identity_clear(&old);
 	return failed;
 }
@@ -148,6 +159,7 @@ add_machine(struct site *s, struct asking *a, struct err *e)
 {
 	a->m = (struct store_machine){ .condition = CONDITION_WAITING,
 				       .first_seen_ms = a->now_ms };
+	a->is_new = true;
 	return store_machine_add(s->writer, &a->m, e);
 }
 
@@ -186,11 +198,18 @@ find_stranger(struct site *s, struct asking *a, const char *mark,
 	return store_identity_add(s->writer, a->m.id, FINGERPRINT, mark, e);
 }
 
-/* Nobody is like it any more: the row that it waited in becomes its own. */
+/* Nobody is like it any more: the row that it waited in, if it did, becomes its
+ * own. */
 static int
 find_new(struct site *s, struct asking *a, const char *mark, int64_t stranger,
 	 struct err *e)
 {
+	const struct identity nothing = { 0 };
+
+	if (!stranger)
+		return add_machine(s, a, e) < 0
+			       ? -1
+			       : add_new(s, a->m.id, &nothing, &a->id, e);
 	if (find_stranger(s, a, mark, stranger, e) < 0 ||
 	    store_identity_drop(s->writer, a->m.id, FINGERPRINT, mark, e) < 0)
 		return -1;

@@ -1,6 +1,7 @@
 /* The store on SQLite: opening, schema, transactions. WAL, so that readers
  * never wait for the writer; synchronous FULL, so that a commit is on the disk
  * when it returns. */
+#include <errno.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -53,6 +54,7 @@ static const char *const sql[S_COUNT] = {
 			 " ON CONFLICT DO NOTHING",
 	[S_SHARED_DROP] = "DELETE FROM shared WHERE kind = ? AND value = ?",
 	[S_SHARED_FIND] = "SELECT 1 FROM shared WHERE kind = ? AND value = ?",
+	[S_SHARED_ANY] = "SELECT 1 FROM shared LIMIT 1",
 	[S_MACHINE_EVENTS_MOVE] = "UPDATE events SET machine = ? WHERE run IN"
 				  " (SELECT id FROM runs WHERE machine = ?)",
 	[S_MACHINE_RUNS_MOVE] = "UPDATE runs SET machine = ? WHERE machine = ?",
@@ -65,13 +67,12 @@ static const char *const sql[S_COUNT] = {
 	[S_ENTRY_ADD] = "INSERT INTO entries (profile, position, gen, fields,"
 			" origin, used, machine, gone, shape)"
 			" VALUES (?,?,?,?,?,?,nullif(?, 0),?,?)",
-	[S_ENTRY_PUT] = "UPDATE entries SET profile = ?, position = ?,"
-			" gen = ?, fields = ?, origin = ?, used = ?,"
-			" machine = nullif(?, 0), gone = ?, shape = ?"
-			" WHERE id = ?",
-	[S_ENTRY_EDIT] = "UPDATE entries SET profile = ?1, position = ?2,"
-			 " gen = ?3, fields = ?4, origin = ?5, used = ?6,"
-			 " gone = ?8, shape = ?9 WHERE id = ?10",
+	[S_ENTRY_CLAIM] = "UPDATE entries SET gen = ?, fields = ?, used = ?,"
+			  " machine = nullif(?, 0), gone = ?, shape = ?"
+			  " WHERE id = ?",
+	[S_ENTRY_EDIT] = "UPDATE entries SET position = ?, gen = ?, fields = ?,"
+			 " origin = ?, used = ?, gone = ?, shape = ?"
+			 " WHERE id = ?",
 	[S_ENTRY_MOVE] = "UPDATE entries SET position = ? WHERE id = ?",
 	[S_ENTRY_GET] = "SELECT " ENTRY_COLUMNS " FROM entries WHERE id = ?",
 	[S_ENTRIES] = "SELECT " ENTRY_COLUMNS " FROM entries"
@@ -79,7 +80,9 @@ static const char *const sql[S_COUNT] = {
 	[S_ENTRIES_OWNED] = "SELECT " ENTRY_COLUMNS " FROM entries"
 			    " WHERE machine = ? AND profile = ? AND gone = 0",
 	[S_ENTRIES_HOLDING] = "SELECT " ENTRY_COLUMNS " FROM entry_values"
-			      " JOIN entries ON id = entry WHERE hash = ?"
+			      /* CROSS: in this order */
+			      " CROSS JOIN entries ON id = entry"
+			      " WHERE hash BETWEEN ? AND ?"
 			      " AND profile = ? AND gone = 0",
 	[S_ENTRY_FREE] = "SELECT " ENTRY_COLUMNS ", shape FROM entries"
 			 " WHERE profile = ? AND shape > ? AND used = 0"
@@ -89,8 +92,14 @@ static const char *const sql[S_COUNT] = {
 			      " VALUES (?,?) ON CONFLICT DO NOTHING",
 	[S_ENTRY_VALUE_DROP] = "DELETE FROM entry_values WHERE hash = ?"
 			       " AND entry = ?",
-	[S_ENTRY_NEXT] = "SELECT id FROM entries WHERE id > ? ORDER BY id"
-			 " LIMIT 1",
+	[S_ASKED] = "SELECT 1 FROM asked WHERE profile = ? AND name = ?",
+	[S_ASKED_OF] = "SELECT name FROM asked WHERE profile = ?",
+	[S_ASKED_ADD] = "INSERT INTO asked (profile, name) VALUES (?,?)",
+	[S_ENTRY_TEXTS] = "SELECT id, coalesce(machine, 0), fields"
+			  " FROM entries WHERE profile = ?",
+	[S_ENTRY_NEXT] = "SELECT id, fields FROM entries WHERE id > ?"
+			 " ORDER BY id LIMIT 1",
+	[S_ENTRY_SHAPE] = "UPDATE entries SET shape = ? WHERE id = ?",
 	[S_FILE_PUT] = "INSERT INTO files (name, text) VALUES (?,?)"
 		       " ON CONFLICT (name) DO UPDATE SET text = excluded.text",
 	[S_FILE_DROP] = "DELETE FROM files WHERE name = ?",
@@ -122,7 +131,8 @@ store_refuse(struct store *s, struct err *e)
 	int code = sqlite3_errcode(s->db) & 0xff;
 	const char *remedy = "";
 
-	if (code == SQLITE_FULL)
+	if (code == SQLITE_FULL ||
+	    (code == SQLITE_IOERR && errno == ENOSPC)) /* of a sync */
 		remedy = "; make room on that file system";
 	else if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB)
 		remedy = "; restore it from a backup, or move it away to "
@@ -358,6 +368,7 @@ store_begun(const struct store *s)
 int
 store_commit(struct store *s, struct err *e)
 {
+	errno = 0; /* SQLite does not keep a sync's: see store_refuse */
 	if (store_run(s, "COMMIT", e) == 0)
 		return 0;
 	store_rollback(s);

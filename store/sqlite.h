@@ -20,6 +20,7 @@ enum statement {
 	S_SHARED_ADD,
 	S_SHARED_DROP,
 	S_SHARED_FIND,
+	S_SHARED_ANY,
 	S_MACHINE_EVENTS_MOVE,
 	S_MACHINE_RUNS_MOVE,
 	S_MACHINE_EVENTS_DROP,
@@ -27,7 +28,7 @@ enum statement {
 	S_MACHINE_IDENTITIES_DROP,
 	S_MACHINE_DROP,
 	S_ENTRY_ADD,
-	S_ENTRY_PUT,
+	S_ENTRY_CLAIM,
 	S_ENTRY_EDIT,
 	S_ENTRY_MOVE,
 	S_ENTRY_GET,
@@ -37,7 +38,12 @@ enum statement {
 	S_ENTRY_FREE,
 	S_ENTRY_VALUE_ADD,
 	S_ENTRY_VALUE_DROP,
+	S_ASKED,
+	S_ASKED_OF,
+	S_ASKED_ADD,
+	S_ENTRY_TEXTS,
 	S_ENTRY_NEXT,
+	S_ENTRY_SHAPE,
 	S_FILE_PUT,
 	S_FILE_DROP,
 	S_FILES,
@@ -93,8 +99,8 @@ int store_open_file(struct store *s, int flags, struct err *e);
  * of a newer program. */
 int store_check_schema(struct store *s, bool may_make, struct err *e);
 
-/* All entries indexed anew: for a store of an older schema. */
-int store_entries_index(struct store *s, struct err *e);
+/* The shape of each entry: for a store of an older schema. */
+int store_entries_shape(struct store *s, struct err *e);
 
 /* Column as owned text, NULL for NULL. */
 char *store_text(sqlite3_stmt *q, int column);

@@ -1,10 +1,6 @@
-/* Entries of the profiles' CMDBs, and the index by which choosing finds the few
- * that matter: one row for each text that an entry holds, as a hash over
- * profile, name, text and whether it has an owner; and for free entries the set
- * of their names, their shape. */
-#include "lib/hash.h"
+/* Entries of the profiles' CMDBs. */
 #include "lib/json.h"
-#include "store/sqlite.h"
+#include "store/sqlite_index.h"
 
 void
 store_entry_clear(struct store_entry *t)
@@ -15,50 +11,11 @@ store_entry_clear(struct store_entry *t)
 	*t = (struct store_entry){ 0 };
 }
 
-/* ---- the index: what an entry holds, and which names ---- */
+/* ---- rows ---- */
 
-static int64_t
-hash_of(const struct store_entry *t, const char *name, const char *value,
-	bool owned)
-{
-	AUTO_CLEAR(buf) text = { 0 };
-
-	buf_add(&text, t->profile, strlen(t->profile) + 1);
-	buf_add(&text, name, strlen(name) + 1);
-	buf_add(&text, value, strlen(value) + 1);
-	buf_char(&text, owned ? '+' : '-');
-	return hash_short(text.at, text.len);
-}
-
-/* Run `which` for each text that the entry holds. */
-static int
-each_value(struct store *s, enum statement which, const struct store_entry *t,
-	   const struct value *fields, struct err *e)
-{
-	sqlite3_stmt *q = store_statement(s, which, e);
-
-	if (!q)
-		return -1;
-	for (size_t i = 0; i < fields->dict.len; i++) {
-		const struct member *m = &fields->dict.at[i];
-
-		if (m->value->kind != VALUE_STR)
-			continue;
-		store_bind(
-			q, "ii",
-			hash_of(t, m->key, m->value->str.at, t->machine != 0),
-			t->id);
-		if (store_do(s, q, e) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-/* An entry's fields as a value; anything but an object is a bug of ours or a
- * damaged store. */
-static int
-read_fields(struct store *s, const struct store_entry *t, struct value **out,
-	    struct err *e)
+int
+store_entry_fields(struct store *s, const struct store_entry *t,
+		   struct value **out, struct err *e)
 {
 	if (json_parse(out, t->fields, strlen(t->fields), e) < 0)
 		return err_add(e, "%.120s: entry %lld", s->path,
@@ -66,63 +23,9 @@ read_fields(struct store *s, const struct store_entry *t, struct value **out,
 	if ((*out)->kind == VALUE_DICT)
 		return 0;
 	value_free(*out);
+	*out = NULL;
 	return err_set(e, ERR_SYS, "%.120s: entry %lld is no object", s->path,
 		       (long long)t->id);
-}
-
-static int
-compare_names(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-/* The names of its fields, in order; never "". */
-static char *
-shape_of(const struct value *fields)
-{
-	AUTO_CLEAR(buf) text = { 0 };
-	AUTO_FREE const char **names =
-		base_array(fields->dict.len + 1, sizeof(char *));
-
-	for (size_t i = 0; i < fields->dict.len; i++)
-		names[i] = fields->dict.at[i].key;
-	qsort(names, fields->dict.len, sizeof(char *), compare_names);
-	buf_char(&text, '#');
-	for (size_t i = 0; i < fields->dict.len; i++)
-		buf_printf(&text, "%s\n", names[i]);
-	return buf_take(&text);
-}
-
-/* *same_owner: `t` has the machine that it had. */
-static int
-drop_old_values(struct store *s, const struct store_entry *t, bool *same_owner,
-		struct err *e)
-{
-	__attribute__((cleanup(value_freep))) struct value *fields = NULL;
-	struct store_entry old = { 0 };
-	bool found = false;
-	int failed = 0;
-
-	if (store_entry_get(s, t->id, &old, &found, e) < 0)
-		return -1;
-	*same_owner = found && old.machine == t->machine;
-	if (found)
-		failed = read_fields(s, &old, &fields, e) < 0 ||
-					 each_value(s, S_ENTRY_VALUE_DROP, &old,
-						    fields, e) < 0
-				 ? -1
-				 : 0;
-	store_entry_clear(&old);
-	return failed;
-}
-
-/* ---- rows ---- */
-
-static void
-bind_entry(sqlite3_stmt *q, const struct store_entry *t, const char *shape)
-{
-	store_bind(q, "tiittbibt", t->profile, t->position, t->gen, t->fields,
-		   t->origin, (int)t->used, t->machine, (int)t->gone, shape);
 }
 
 int
@@ -132,39 +35,82 @@ store_entry_add(struct store *s, struct store_entry *t, struct err *e)
 	sqlite3_stmt *q = store_statement(s, S_ENTRY_ADD, e);
 	AUTO_FREE char *shape = NULL;
 
-	if (!q || read_fields(s, t, &fields, e) < 0)
+	if (!q || store_entry_fields(s, t, &fields, e) < 0)
 		return -1;
-	shape = shape_of(fields);
-	bind_entry(q, t, shape);
+	shape = index_shape(fields);
+	store_bind(q, "tiittbibt", t->profile, t->position, t->gen, t->fields,
+		   t->origin, (int)t->used, t->machine, (int)t->gone, shape);
 	if (store_do(s, q, e) < 0)
 		return -1;
 	t->id = sqlite3_last_insert_rowid(s->db);
-	return each_value(s, S_ENTRY_VALUE_ADD, t, fields, e);
+	return index_change(s, NULL, t, fields, e);
+}
+
+/* What a claim changes: neither its place nor what the operator wrote, so that
+ * the indexes of those stay as they are. */
+static int
+put_claim(struct store *s, const struct store_entry *t, const char *shape,
+	  struct err *e)
+{
+	sqlite3_stmt *q = store_statement(s, S_ENTRY_CLAIM, e);
+
+	if (!q)
+		return -1;
+	store_bind(q, "itbibti", t->gen, t->fields, (int)t->used, t->machine,
+		   (int)t->gone, shape, t->id);
+	return store_do(s, q, e);
+}
+
+/* All but the owner. A column that is unique or refers has SQLite keep what it
+ * would have to undo, and throw it away behind each statement in a time that
+ * grows with all that the transaction did. */
+static int
+put_edit(struct store *s, const struct store_entry *t, const char *shape,
+	 struct err *e)
+{
+	sqlite3_stmt *q = store_statement(s, S_ENTRY_EDIT, e);
+
+	if (!q)
+		return -1;
+	store_bind(q, "iittbbti", t->position, t->gen, t->fields, t->origin,
+		   (int)t->used, (int)t->gone, shape, t->id);
+	return store_do(s, q, e);
+}
+
+static int
+put_over(struct store *s, const struct store_entry *old,
+	 const struct store_entry *t, struct err *e)
+{
+	__attribute__((cleanup(value_freep))) struct value *fields = NULL;
+	bool same_owner = old->machine == t->machine;
+	AUTO_FREE char *shape = NULL;
+
+	if (store_entry_fields(s, t, &fields, e) < 0)
+		return -1;
+	shape = index_shape(fields);
+	if (!same_owner && put_claim(s, t, shape, e) < 0)
+		return -1;
+	if ((same_owner || old->position != t->position ||
+	     !str_eq(old->origin, t->origin)) &&
+	    put_edit(s, t, shape, e) < 0)
+		return -1;
+	return index_change(s, old, t, fields, e);
 }
 
 int
 store_entry_put(struct store *s, const struct store_entry *t, struct err *e)
 {
-	__attribute__((cleanup(value_freep))) struct value *fields = NULL;
-	AUTO_FREE char *shape = NULL;
-	bool same_owner = false;
-	sqlite3_stmt *q;
+	struct store_entry old = { 0 };
+	bool found = false;
+	int failed;
 
-	if (read_fields(s, t, &fields, e) < 0 ||
-	    drop_old_values(s, t, &same_owner, e) < 0)
+	if (store_entry_get(s, t->id, &old, &found, e) < 0)
 		return -1;
-	/* A column that is unique or refers has SQLite keep what it would have
-	 * to undo, and throw it away behind each statement in a time that grows
-	 * with all that the transaction did. */
-	q = store_statement(s, same_owner ? S_ENTRY_EDIT : S_ENTRY_PUT, e);
-	if (!q)
-		return -1;
-	shape = shape_of(fields);
-	bind_entry(q, t, shape);
-	sqlite3_bind_int64(q, 10, t->id);
-	if (store_do(s, q, e) < 0)
-		return -1;
-	return each_value(s, S_ENTRY_VALUE_ADD, t, fields, e);
+	failed = found ? put_over(s, &old, t, e)
+		       : err_set(e, ERR_SYS, "%.120s: there is no entry %lld",
+				 s->path, (long long)t->id);
+	store_entry_clear(&old);
+	return failed;
 }
 
 int
@@ -260,12 +206,14 @@ store_entries_holding(struct store *s, const char *profile, const char *name,
 		      const char *value, bool owned, store_each_entry *each,
 		      void *ctx, struct err *e)
 {
+	int64_t hash = index_hash(profile, name, value, false);
 	sqlite3_stmt *q = store_statement(s, S_ENTRIES_HOLDING, e);
-	const struct store_entry of = { .profile = (char *)(uintptr_t)profile };
 
-	if (!q)
+	if (!q || index_ask(s, profile, name, e) < 0)
 		return -1;
-	store_bind(q, "it", hash_of(&of, name, value, owned), profile);
+	store_bind(q, "iit", hash,
+		   owned ? index_hash(profile, name, value, true) : hash,
+		   profile);
 	return each_entry(s, q, each, ctx, e);
 }
 
@@ -298,47 +246,4 @@ store_entries_free(struct store *s, const char *profile, store_each_entry *each,
 		store_entry_clear(&t);
 	}
 	return row < 0 ? -1 : 0;
-}
-
-/* ---- a store of an older schema ---- */
-
-/* The entry behind *id: 1, 0 when there is none, -1 failed. */
-static int
-next_id(struct store *s, int64_t *id, struct err *e)
-{
-	sqlite3_stmt *q = store_statement(s, S_ENTRY_NEXT, e);
-	int row;
-
-	if (!q)
-		return -1;
-	store_bind(q, "i", *id);
-	row = store_row(s, q, e);
-	if (row == 1)
-		*id = sqlite3_column_int64(q, 0);
-	store_end(q);
-	return row;
-}
-
-int
-store_entries_index(struct store *s, struct err *e)
-{
-	int64_t id = 0;
-	int row = 1;
-
-	while (row == 1) {
-		struct store_entry t = { 0 };
-		bool found = false;
-		int failed = 0;
-
-		row = next_id(s, &id, e);
-		if (row == 1)
-			failed = store_entry_get(s, id, &t, &found, e) < 0 ||
-						 store_entry_put(s, &t, e) < 0
-					 ? -1
-					 : 0;
-		store_entry_clear(&t);
-		if (failed < 0)
-			return -1;
-	}
-	return row;
 }

@@ -244,18 +244,33 @@ store_shared_put(struct store *s, int kind, const char *value, bool shared,
 	return store_do(s, q, e);
 }
 
+/* Is there a row? For a statement that is bound already. */
+static int
+is_there(struct store *s, sqlite3_stmt *q, bool *out, struct err *e)
+{
+	int row = store_row(s, q, e);
+
+	*out = row == 1;
+	store_end(q);
+	return row < 0 ? -1 : 0;
+}
+
 int
 store_shared(struct store *s, int kind, const char *value, bool *out,
 	     struct err *e)
 {
 	sqlite3_stmt *q = store_statement(s, S_SHARED_FIND, e);
-	int row;
 
 	if (!q)
 		return -1;
 	store_bind(q, "bt", kind, value);
-	row = store_row(s, q, e);
-	*out = row == 1;
-	store_end(q);
-	return row < 0 ? -1 : 0;
+	return is_there(s, q, out, e);
+}
+
+int
+store_shared_any(struct store *s, bool *out, struct err *e)
+{
+	sqlite3_stmt *q = store_statement(s, S_SHARED_ANY, e);
+
+	return q ? is_there(s, q, out, e) : -1;
 }

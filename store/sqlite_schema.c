@@ -86,15 +86,21 @@ static const char schema_4[] =
 	"CREATE TABLE shared (kind INTEGER NOT NULL, value TEXT NOT NULL,"
 	" PRIMARY KEY (kind, value)) STRICT, WITHOUT ROWID;";
 
+/* Of the texts that entries hold, only those under names that were asked for
+ * are indexed. */
+static const char schema_5[] =
+	"DELETE FROM entry_values;"
+	"CREATE TABLE asked (profile TEXT NOT NULL, name TEXT NOT NULL,"
+	" PRIMARY KEY (profile, name)) STRICT, WITHOUT ROWID;";
+
 /* Each brings the store of the version before it to its own. */
 static const struct step {
 	const char *sql;
 	int (*then)(struct store *s, struct err *e);
 } steps[] = {
-	{ schema_1, NULL },
-	{ schema_2, store_entries_index },
-	{ schema_3, NULL },
-	{ schema_4, NULL },
+	{ schema_1, NULL }, { schema_2, store_entries_shape },
+	{ schema_3, NULL }, { schema_4, NULL },
+	{ schema_5, NULL },
 };
 #define SCHEMA_VERSION ((int)ARRAY_LEN(steps))
 

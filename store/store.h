@@ -119,6 +119,7 @@ int store_shared_put(struct store *s, int kind, const char *value, bool shared,
 		     struct err *e);
 int store_shared(struct store *s, int kind, const char *value, bool *out,
 		 struct err *e);
+int store_shared_any(struct store *s, bool *out, struct err *e);
 
 /* ---- entries of a profile's CMDB ---- */
 
@@ -153,8 +154,10 @@ int store_entries(struct store *s, const char *profile, store_each_entry *each,
 /* The entry of `machine`, if it is of this profile. */
 int store_entries_owned(struct store *s, const char *profile, int64_t machine,
 			store_each_entry *each, void *ctx, struct err *e);
-/* Those whose field `name` is the text `value`, with an owner or without; now
- * and then another one, too. In no order. */
+/* Those whose field `name` is the text `value`, without an owner or, when
+ * `owned`, with one, too; now and then another one. In no order. Only for the
+ * writer, inside a transaction: a name is indexed when it is asked for first,
+ * in a time that does grow. */
 int store_entries_holding(struct store *s, const char *profile,
 			  const char *name, const char *value, bool owned,
 			  store_each_entry *each, void *ctx, struct err *e);
