@@ -7,7 +7,8 @@
 /* docs/formats.md "Deltas" and "Marks": the tables, and making and taking one
  * patch. */
 #define PATCH_TABLE_MAX (1UL << 29)
-#define PATCH_LINK_MAX 48 /* MiB of prefix */
+#define PATCH_HEADER_MAX 1024          /* of a gzip file */
+#define PATCH_GZIP_RAW_MAX (1UL << 30) /* inside a gzip file */
 
 enum patch_kind { PATCH_WHOLE, PATCH_ZSTD, PATCH_GZIP, PATCH_RSYNC };
 
@@ -23,8 +24,8 @@ struct patch_op {
 	enum patch_kind kind;
 	unsigned char new_head[12], old_head[12];
 	uint64_t new_size, old_size;
-	uint8_t level, mem_level;    /* gzip */
-	const unsigned char *header; /* gzip */
+	uint8_t level, mem_level; /* gzip */
+	unsigned char *header;    /* gzip; owned */
 	size_t header_len;
 	uint64_t new_raw, old_raw; /* gzip */
 	size_t piece, pieces;      /* first, and how many */
@@ -32,15 +33,15 @@ struct patch_op {
 
 struct patch_table {
 	char from[HASH_HEX], to[HASH_HEX]; /* roots */
-	struct patch_piece manifest;
 	struct patch_op *op;
 	size_t ops;
-	struct patch_piece *piece;
-	size_t pieces;
-	struct patch_pool *pool;
+	struct patch_piece *piece; /* the manifest's first */
+	size_t pieces, manifest_pieces;
+	struct patch_index *index;
 };
 
-/* ERR_INPUT with line. */
+/* `end`: the bytes before the table, which the pieces must add up to.
+ * ERR_INPUT with line. */
 int patch_table_parse(struct patch_table **out, const char *text, size_t len,
 		      uint64_t end, const char *name, struct err *e);
 char *patch_table_text(const struct patch_table *t, size_t *len);
@@ -49,6 +50,14 @@ const struct patch_op *patch_find(const struct patch_table *t,
 				  const unsigned char new_head[12]);
 void patch_table_free(struct patch_table *t);
 AUTO_DEFINE(patch_table)
+
+/* The new manifest's text: `bytes` are the delta's first patch_manifest_size
+ * bytes. Their hashes are checked here, the new root is the caller's to check.
+ * ERR_INPUT. */
+uint64_t patch_manifest_size(const struct patch_table *t);
+int patch_manifest(const struct patch_table *t, const void *bytes, size_t len,
+		   const char *old_text, size_t old_len, char **text,
+		   size_t *text_len, struct err *e);
 
 /* Taking one op: pieces come in order, the new content goes to `sink` from
  * its first byte to its last. Memory: one piece and its prefix (64 MiB at
@@ -84,6 +93,7 @@ struct patch_opts {
 	int level;     /* 3 at first, 19 in the background */
 	bool thorough; /* try every kind, also gzip on small files */
 	int threads;
+	const char *tmp; /* folder for files without a name; NULL: /var/tmp */
 	void (*progress)(void *ctx, uint64_t raw_done, uint64_t raw_all);
 	void *ctx;
 };
