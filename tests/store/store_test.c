@@ -320,6 +320,82 @@ check_renewal(void)
 	}
 }
 
+/* Sum of the ids of entries that hold `value` under `name`. */
+static int64_t
+holding(struct store *s, const char *profile, const char *name,
+	const char *value, bool owned)
+{
+	struct err e = { 0 };
+	int64_t sum = 0;
+
+	if (store_entries_holding(s, profile, name, value, owned, sum_ids, &sum,
+				  &e) < 0)
+		return -1;
+	return sum;
+}
+
+static struct store_entry
+entry_of(int64_t id, const char *profile, const char *fields, int64_t machine)
+{
+	return (struct store_entry){ .id = id,
+				     .profile = (char *)(uintptr_t)profile,
+				     .fields = (char *)(uintptr_t)fields,
+				     .origin = (char *)(uintptr_t) "{}",
+				     .machine = machine };
+}
+
+/* Entries are found by a name whether it was asked for before they came, before
+ * they changed, or behind all that. */
+static void
+check_index(struct store *s)
+{
+	static const struct {
+		const char *fields;
+		int64_t machine;
+		bool gone;
+		int64_t free_x, all_x, free_y, all_y; /* of the first entry */
+	} rows[] = {
+		{ "{\"m\": \"x\", \"n\": \"x\"}", 0, 0, 1, 1, 0, 0 },
+		{ "{\"m\": \"x\", \"ip\": \"1\"}", 2, 0, 0, 1, 0, 0 },
+		{ "{\"m\": \"y\"}", 2, 0, 0, 0, 0, 1 },
+		{ "{\"m\": \"y\"}", 0, 0, 0, 0, 1, 1 },
+		{ "{\"m\": \"y\"}", 0, 1, 0, 0, 0, 0 },
+		{ "{\"m\": \"y\"}", 0, 0, 0, 0, 1, 1 },
+		{ "{\"ip\": \"y\"}", 0, 0, 0, 0, 0, 0 },
+		{ "{\"m\": 7}", 2, 0, 0, 0, 0, 0 },
+		{ "{\"m\": \"x\"}", 0, 0, 1, 1, 0, 0 },
+	};
+	struct err e = { 0 };
+
+	/* asked for before all, before the last, and behind all */
+	for (size_t from = 0; from <= ARRAY_LEN(rows); from++) {
+		struct store_entry t = entry_of(0, "i", rows[0].fields, 0);
+		struct store_entry other = entry_of(0, "j", rows[0].fields, 0);
+
+		CHECK(from, store_begin(s, &e) == 0 &&
+				    store_entry_add(s, &t, &e) == 0 &&
+				    store_entry_add(s, &other, &e) == 0);
+		for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+			t = entry_of(t.id, "i", rows[i].fields,
+				     rows[i].machine);
+			t.gone = rows[i].gone;
+			CHECK(i, store_entry_put(s, &t, &e) == 0);
+			if (i < from && i + 1 < ARRAY_LEN(rows))
+				continue;
+			CHECK(i, holding(s, "i", "m", "x", false) ==
+					 t.id * rows[i].free_x);
+			CHECK(i, holding(s, "i", "m", "x", true) ==
+					 t.id * rows[i].all_x);
+			CHECK(i, holding(s, "i", "m", "y", false) ==
+					 t.id * rows[i].free_y);
+			CHECK(i, holding(s, "i", "m", "y", true) ==
+					 t.id * rows[i].all_y);
+			CHECK(i, holding(s, "j", "m", "x", true) == other.id);
+		}
+		store_rollback(s);
+	}
+}
+
 /* Units are counted however a machine comes to its profile and leaves it. */
 static void
 check_live(struct store *s)
@@ -412,6 +488,7 @@ main(void)
 	check_runs(s);
 	check_transactions(s);
 	check_live(s);
+	check_index(s);
 	check_renewal();
 	check_copy(s);
 	CHECK(2, store_reader(&r, dir, &e) == 0 &&
