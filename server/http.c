@@ -4,12 +4,14 @@
  * that it shares with all others that wait, so the more may wait the fewer
  * commits there are; an initrd read from a slow disk holds up nobody else, nor
  * does an operator's `watch`. */
+#include <fcntl.h>
 #include <microhttpd.h>
 #include <netdb.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <strings.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "server/exchange.h"
 #include "server/http.h"
@@ -30,6 +32,8 @@ struct connection {
 	int fd;
 	int64_t deadline_ms;
 	bool reading; /* a request is arriving: 408 can be told */
+	int file;     /* being sent, up to `file_end`; or -1 */
+	uint64_t file_end;
 };
 
 struct http_server {
@@ -68,6 +72,29 @@ set_deadline(struct http_server *h, struct MHD_Connection *mc, int64_t ms,
 	pthread_mutex_unlock(&h->lock);
 }
 
+/* What `mc` sends; nothing any more when `r` is NULL. A descriptor of our own:
+ * libmicrohttpd closes its one when it likes. */
+static void
+note_file(struct http_server *h, struct MHD_Connection *mc,
+	  const struct reply *r)
+{
+	struct connection *c = connection_of(mc);
+	int old;
+
+	if (!c)
+		return;
+	pthread_mutex_lock(&h->lock);
+	old = c->file;
+	c->file = -1;
+	if (r && r->file >= 0) {
+		c->file = fcntl(r->file, F_DUPFD_CLOEXEC, 0);
+		c->file_end = r->file_offset + r->file_size;
+	}
+	pthread_mutex_unlock(&h->lock);
+	if (old >= 0)
+		close(old);
+}
+
 /* Opened and closed; closed is told before the descriptor is closed, so the
  * list never holds a number that became another socket's. */
 static void
@@ -83,6 +110,7 @@ on_connection(void *cls, struct MHD_Connection *mc, void **context,
 				mc, MHD_CONNECTION_INFO_CONNECTION_FD)
 				->connect_fd;
 		c->deadline_ms = clock_boot_ms() + h->request_ms;
+		c->file = -1;
 		*context = c;
 		pthread_mutex_lock(&h->lock);
 		c->next = h->list;
@@ -101,6 +129,8 @@ on_connection(void *cls, struct MHD_Connection *mc, void **context,
 		c->next->link = c->link;
 	pthread_mutex_unlock(&h->lock);
 	*context = NULL;
+	if (c->file >= 0)
+		close(c->file);
 	free(c);
 }
 
@@ -122,6 +152,7 @@ on_completed(void *cls, struct MHD_Connection *mc, void **context,
 	struct http_server *h = cls;
 
 	(void)why;
+	note_file(h, mc, NULL);
 	if (!*context)
 		return;
 	exchange_free(*context);
@@ -255,6 +286,7 @@ send_reply(struct http_server *h, struct exchange *x, struct MHD_Connection *mc,
 	enum MHD_Result done;
 
 	route_log(&x->ask, r);
+	note_file(h, mc, r);
 	resp = make_response(r);
 	if (!resp)
 		return MHD_NO;
@@ -391,6 +423,17 @@ end_late(struct connection *c)
 	c->deadline_ms = INT64_MAX;
 }
 
+/* The file became shorter than what was promised: libmicrohttpd would ask the
+ * kernel for the rest for ever, without a pause. */
+static bool
+file_cut(const struct connection *c)
+{
+	struct stat st;
+
+	return c->file >= 0 && fstat(c->file, &st) == 0 &&
+	       (uint64_t)st.st_size < c->file_end;
+}
+
 void
 http_server_tick(struct http_server *h)
 {
@@ -398,7 +441,7 @@ http_server_tick(struct http_server *h)
 
 	pthread_mutex_lock(&h->lock);
 	for (struct connection *c = h->list; c; c = c->next)
-		if (now > c->deadline_ms)
+		if (now > c->deadline_ms || file_cut(c))
 			end_late(c);
 	pthread_mutex_unlock(&h->lock);
 }

@@ -19,8 +19,8 @@ struct http_opts {
 int http_server_start(struct http_server **out, const struct http_opts *o,
 		      struct err *e);
 
-/* End what is over its deadline: 408 for a request that is still arriving. To
- * be called about once a second. */
+/* End what is over its deadline (408 for a request that is still arriving) and
+ * what sends a file that became too short. To be called about once a second. */
 void http_server_tick(struct http_server *h);
 
 /* Accept no more connections; requests in flight go on. */
