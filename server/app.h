@@ -11,6 +11,7 @@
 struct app {
 	struct site **site; /* in the order of the configuration */
 	size_t len;
+	const char *trees;    /* folder of published trees, or NULL: none */
 	atomic_bool stopping; /* long waits end early */
 };
 

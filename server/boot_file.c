@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "server/file_reply.h"
 #include "server/handler.h"
 #include "lib/file.h"
 
@@ -43,39 +44,6 @@ add_validators(const struct stat *st, struct reply *out)
 	reply_header(out, "Content-Type", "application/octet-stream");
 }
 
-/* All of it, the part asked for, 304 or 416. Takes `fd`. */
-static void
-reply_file(const struct request *r, int fd, const struct stat *st,
-	   struct reply *out)
-{
-	const char *tag = reply_header_get(out, "ETag");
-	uint64_t size = (uint64_t)st->st_size;
-	enum range_kind kind;
-
-	out->file = fd;
-	kind = range_parse(r->if_range && !str_eq(r->if_range, tag) ? NULL
-								    : r->range,
-			   size, &out->file_offset, &out->file_size);
-	out->status = kind == RANGE_PART ? 206 : 200;
-	if (r->if_none_match && strstr(r->if_none_match, tag)) {
-		out->status = 304;
-		out->file_size = 0;
-	} else if (kind == RANGE_BAD) {
-		reply_error(out, 416, "the file has %llu bytes",
-			    (unsigned long long)size);
-		reply_header(out, "Content-Range", "bytes */%llu",
-			     (unsigned long long)size);
-		close(out->file);
-		out->file = -1;
-	} else if (kind == RANGE_PART) {
-		reply_header(out, "Content-Range", "bytes %llu-%llu/%llu",
-			     (unsigned long long)out->file_offset,
-			     (unsigned long long)(out->file_offset +
-						  out->file_size - 1),
-			     (unsigned long long)size);
-	}
-}
-
 void
 boot_file_get(struct app *a, const struct request *r, const char *name,
 	      struct reply *out)
@@ -102,5 +70,5 @@ boot_file_get(struct app *a, const struct request *r, const char *name,
 		return;
 	}
 	add_validators(&st, out);
-	reply_file(r, fd, &st, out);
+	file_reply(r, fd, (uint64_t)st.st_size, out);
 }

@@ -9,14 +9,14 @@
 #include "lib/file.h"
 
 struct exchange *
-exchange_new(const char *target, atomic_size_t *held)
+exchange_new(const char *target, struct exchange_load *load)
 {
 	struct exchange *x = base_alloc(sizeof(*x));
 
 	x->target = base_strdup(target);
 	x->spool = -1;
 	x->reply = (struct reply)REPLY_NONE;
-	x->held = held;
+	x->load = load;
 	return x;
 }
 
@@ -99,12 +99,12 @@ exchange_take(struct exchange *x, const char *spool_dir, const char *bytes,
 		return x->received <= x->plan.max_body + EXCHANGE_DRAIN;
 	if (x->received > x->plan.max_body)
 		exchange_refuse(x, 413, "the body is larger than its cap");
-	else if (atomic_load(x->held) + len > EXCHANGE_BUDGET)
+	else if (atomic_load(&x->load->held) + len > EXCHANGE_BUDGET)
 		exchange_refuse(x, 503, "too many uploads at once; ask again");
 	else if (keep(x, spool_dir, bytes, len, &e) < 0)
 		exchange_refuse(x, 500, e.text);
 	else {
-		atomic_fetch_add(x->held, len);
+		atomic_fetch_add(&x->load->held, len);
 		x->kept += len;
 	}
 	return true;
@@ -126,6 +126,20 @@ map_spool(struct exchange *x)
 	x->ask.body_len = x->kept;
 }
 
+/* Whoever reads slowly keeps his thread for long: there are some for that, and
+ * the others stay for those who need a decision. */
+static void
+take_place(struct exchange *x)
+{
+	struct exchange_load *l = x->load;
+
+	x->bulk = true;
+	if (atomic_fetch_add(&l->bulk, 1) < l->bulk_max)
+		return;
+	reply_clear(&x->reply);
+	exchange_refuse(x, 503, "too many downloads at once; ask again");
+}
+
 void
 exchange_finish(struct exchange *x, struct app *a)
 {
@@ -137,6 +151,8 @@ exchange_finish(struct exchange *x, struct app *a)
 	}
 	if (!x->refused)
 		route(a, &x->ask, &x->reply);
+	if (x->reply.bulk)
+		take_place(x);
 }
 
 void
@@ -144,7 +160,9 @@ exchange_free(struct exchange *x)
 {
 	if (!x)
 		return;
-	atomic_fetch_sub(x->held, x->kept);
+	atomic_fetch_sub(&x->load->held, x->kept);
+	if (x->bulk)
+		atomic_fetch_sub(&x->load->bulk, 1);
 	if (x->map)
 		munmap(x->map, x->kept);
 	if (x->spool >= 0)

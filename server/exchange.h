@@ -10,6 +10,13 @@
 #define EXCHANGE_BUDGET (512u * 1024 * 1024) /* bytes of all bodies */
 #define EXCHANGE_DRAIN (4u * 1024 * 1024)    /* of a refused body: read on */
 
+/* What all exchanges of one front hold together. */
+struct exchange_load {
+	atomic_size_t held; /* bytes of bodies */
+	atomic_uint bulk;   /* answers that are `bulk` */
+	unsigned bulk_max;
+};
+
 struct exchange {
 	struct request ask; /* points into what stands below */
 	char *target, *path, *query, *peer;
@@ -22,10 +29,11 @@ struct exchange {
 	void *map;
 	size_t received; /* bytes that came, kept or not */
 	size_t kept;
-	atomic_size_t *held; /* bytes of all bodies, shared */
+	struct exchange_load *load;
+	bool bulk; /* has one of the places */
 };
 
-struct exchange *exchange_new(const char *target, atomic_size_t *held);
+struct exchange *exchange_new(const char *target, struct exchange_load *load);
 
 /* Judge by headers. `length` is the declared one, -1 when there is none. */
 void exchange_begin(struct exchange *x, struct app *a, int64_t length);

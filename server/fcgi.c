@@ -23,8 +23,9 @@
 #include "lib/log.h"
 #include "lib/num.h"
 
-#define THREADS 64 /* commits are grouped over those */
-#define IO_S 60    /* the web server is near: it reads and writes at once */
+#define THREADS 64  /* commits are grouped over those */
+#define BULK_MAX 32 /* of them */
+#define IO_S 60     /* the web server is near: it reads and writes at once */
 #define PIECE (64 * 1024)
 
 struct worker {
@@ -41,7 +42,7 @@ struct fcgi_server {
 	size_t workers;
 	atomic_bool ending;
 	atomic_uint busy;
-	atomic_size_t held;
+	struct exchange_load load;
 };
 
 /* nginx sends a parameter without value as "". */
@@ -206,7 +207,7 @@ answer(struct fcgi_server *h, FCGX_Request *fr)
 {
 	const struct timeval io = { .tv_sec = IO_S };
 	const char *target = param(fr, "REQUEST_URI");
-	AUTO(exchange) x = exchange_new(target ? target : "/", &h->held);
+	AUTO(exchange) x = exchange_new(target ? target : "/", &h->load);
 	uint64_t length;
 
 	setsockopt(fr->ipcFd, SOL_SOCKET, SO_RCVTIMEO, &io, sizeof(io));
@@ -281,6 +282,7 @@ fcgi_server_start(struct fcgi_server **out, const struct fcgi_opts *o,
 
 	h->app = o->app;
 	h->spool_dir = o->spool_dir;
+	h->load.bulk_max = BULK_MAX;
 	h->fd = o->fd;
 	/* libfcgi takes "not now" from accept for an end */
 	if (flags < 0 || fcntl(h->fd, F_SETFL, flags & ~O_NONBLOCK) < 0)

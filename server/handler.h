@@ -22,6 +22,7 @@ handler run_log_put;
 handler run_check;       /* by headers alone: status 0 when the run is right */
 handler boot_script_get; /* boot_script.c */
 handler boot_file_get;   /* boot_file.c */
+handler trees_get;       /* trees.c */
 handler machines_get;    /* machines.c */
 handler machine_get;
 handler machine_reinstall;

@@ -19,13 +19,15 @@
 #include "lib/log.h"
 #include "lib/num.h"
 
-#define CONNECTIONS_MAX 1024
+#define CONNECTIONS_MAX 2048
+#define BULK_MAX 1024
 #define PER_PEER_MAX 256 /* many machines may stand behind one NAT */
 #define LOCAL_MAX 64
 #define MEMORY_BYTES (32 * 1024) /* headers of one connection */
 #define IDLE_S 30
 #define SLOW_MS (10 * 60 * 1000)   /* a log over a bad line */
 #define ANSWER_MS (30 * 60 * 1000) /* an initrd over a bad line */
+#define BULK_BYTES_PER_MS 32       /* a tree over one: at least 32 kB/s */
 
 struct connection {
 	struct connection *next, **link;
@@ -43,7 +45,7 @@ struct http_server {
 	int request_ms;
 	bool quiesced;
 	atomic_uint busy;
-	atomic_size_t held;
+	struct exchange_load load;
 	pthread_mutex_t lock; /* for the list and what it holds */
 	struct connection *list;
 };
@@ -142,7 +144,7 @@ on_target(void *cls, const char *target, struct MHD_Connection *mc)
 
 	atomic_fetch_add(&h->busy, 1);
 	set_deadline(h, mc, h->request_ms, true);
-	return exchange_new(target, &h->held);
+	return exchange_new(target, &h->load);
 }
 
 static void
@@ -284,8 +286,11 @@ send_reply(struct http_server *h, struct exchange *x, struct MHD_Connection *mc,
 	struct reply *r = &x->reply;
 	struct MHD_Response *resp;
 	enum MHD_Result done;
+	int64_t ms = ANSWER_MS;
 
 	route_log(&x->ask, r);
+	if (r->bulk)
+		ms += (int64_t)(r->file_size / BULK_BYTES_PER_MS);
 	note_file(h, mc, r);
 	resp = make_response(r);
 	if (!resp)
@@ -293,9 +298,9 @@ send_reply(struct http_server *h, struct exchange *x, struct MHD_Connection *mc,
 	for (size_t i = 0; i < r->headers; i++)
 		MHD_add_response_header(resp, r->header[i].name,
 					r->header[i].value);
-	if (close_after)
+	if (close_after || r->status == 503)
 		MHD_add_response_header(resp, "Connection", "close");
-	set_deadline(h, mc, ANSWER_MS, false);
+	set_deadline(h, mc, ms, false);
 	done = MHD_queue_response(mc, (unsigned)r->status, resp);
 	MHD_destroy_response(resp);
 	return done;
@@ -392,6 +397,7 @@ http_server_start(struct http_server **out, const struct http_opts *o,
 	h->section = o->section;
 	h->spool_dir = o->spool_dir;
 	h->request_ms = o->request_s * 1000;
+	h->load.bulk_max = BULK_MAX;
 	pthread_mutex_init(&h->lock, NULL);
 	h->daemon = start_daemon(h, o->fd);
 	if (!h->daemon) {

@@ -119,6 +119,21 @@ check_writable(const char *key, const char *dir, struct err *e)
 	return 0;
 }
 
+/* A role has one name wherever it is installed: one folder for all. */
+static int
+take_trees(struct server *sv, const struct conf *c, struct err *e)
+{
+	if (!c->trees || str_eq(c->trees, sv->app.trees))
+		return 0;
+	if (sv->app.trees)
+		return err_set(e, ERR_INPUT,
+			       "[%s] TREES is another folder than the %s of a "
+			       "section before: a server has one",
+			       c->section, sv->app.trees);
+	sv->app.trees = c->trees;
+	return 0;
+}
+
 static int
 open_site(struct server *sv, const struct conf *c, struct err *e)
 {
@@ -146,7 +161,8 @@ open_sites(struct server *sv, const char *path, struct err *e)
 			       path, SITES_MAX);
 	sv->app.site = base_array(sv->confs->len, sizeof(*sv->app.site));
 	for (size_t i = 0; i < sv->confs->len; i++)
-		if (open_site(sv, &sv->confs->at[i], e) < 0)
+		if (take_trees(sv, &sv->confs->at[i], e) < 0 ||
+		    open_site(sv, &sv->confs->at[i], e) < 0)
 			return -1;
 	return 0;
 }

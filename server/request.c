@@ -186,6 +186,11 @@ path_match(const char *pattern, const char *path, char **arg)
 	head = (size_t)(star - pattern);
 	if (strncmp(pattern, path, head) != 0)
 		return false;
+	if (str_ends(pattern, "/**")) {
+		free(*arg);
+		*arg = base_strdup(path + head);
+		return true;
+	}
 	len = strcspn(path + head, "/");
 	if (len == 0 || strcmp(path + head + len, star + 1) != 0)
 		return false;

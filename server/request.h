@@ -40,6 +40,7 @@ struct reply {
 	struct buf body;
 	int file; /* when not -1: sent instead of body */
 	uint64_t file_offset, file_size;
+	bool bulk; /* much, and may wait: takes one of the places for that */
 };
 #define REPLY_NONE                                                             \
 	{                                                                      \
@@ -83,8 +84,9 @@ int query_get(const char *query, const char *key, size_t max, char **out,
 	      struct err *e);
 
 /* `path` fits `pattern`: equal, where "*" is exactly one component, decoded
- * into *arg (owned by the caller), and a pattern that starts with "**" fits
- * what ends with the rest of it. */
+ * into *arg (owned by the caller), a pattern that starts with "**" fits what
+ * ends with the rest of it, and one that ends with a slash and "**" all that
+ * lies below, which comes into *arg as it is. */
 bool path_match(const char *pattern, const char *path, char **arg);
 
 /* ---- one byte range of a file ---- */

@@ -20,6 +20,7 @@ static const struct row {
 	  .spool = true },
 	{ "GET", "/boot.ipxe", boot_script_get },
 	{ "GET", "/boot/*", boot_file_get },
+	{ "GET", "/trees/**", trees_get },
 	{ "GET", "/v1/machines", machines_get, .local = true },
 	{ "GET", "/v1/machines/*", machine_get, .local = true },
 	{ "POST", "/v1/machines/*/reinstall", machine_reinstall,

@@ -20,6 +20,7 @@ static const struct key keys[] = {
 	{ "METADATAURL", offsetof(struct conf, metadataurl), false },
 	{ "STOREDIR", offsetof(struct conf, storedir), true },
 	{ "BOOTDIR", offsetof(struct conf, bootdir), true },
+	{ "TREES", offsetof(struct conf, trees), true },
 	{ "SOCKET", offsetof(struct conf, socket), true },
 	{ "LISTEN", offsetof(struct conf, listen), false },
 	{ "FASTCGI", offsetof(struct conf, fastcgi), true },

@@ -17,6 +17,7 @@ struct conf {
 	char *metadataurl; /* or NULL */
 	char *storedir;
 	char *bootdir; /* what GET /boot/ serves */
+	char *trees;   /* what GET /trees/ serves, or NULL: nothing */
 	char *socket;  /* unix socket for edeployctl */
 	char *listen;  /* ADDR:PORT, or NULL */
 	char *fastcgi; /* socket path, or NULL */

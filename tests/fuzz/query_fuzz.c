@@ -36,6 +36,8 @@ try_target(const char *raw)
 	if (path_match("/boot/*", path, &arg))
 		assert(arg[0]);
 	path_match("**/upload.py", path, &arg);
+	if (path_match("/trees/**", path, &arg))
+		assert(str_starts(path, "/trees/") && str_eq(path + 7, arg));
 }
 
 int

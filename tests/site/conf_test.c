@@ -20,6 +20,7 @@ static const struct {
 	{ "METADATAURL", AT(metadataurl), NULL },
 	{ "STOREDIR", AT(storedir), "/var/lib/edeployd/S" },
 	{ "BOOTDIR", AT(bootdir), "/var/lib/edeployd/boot" },
+	{ "TREES", AT(trees), NULL },
 	{ "SOCKET", AT(socket), "/run/edeploy/S.sock" },
 	{ "LISTEN", AT(listen), NULL },
 	{ "FASTCGI", AT(fastcgi), NULL },
@@ -62,6 +63,7 @@ static const struct {
 	{ "[S]\nLOCKFILE=lock\n", ":2:", "begins with /" },
 	{ "[S]\nSTOREDIR=store\n", ":2:", "begins with /" },
 	{ "[S]\nBOOTDIR=boot\n", ":2:", "begins with /" },
+	{ "[S]\nTREES=trees\n", ":2:", "begins with /" },
 	{ "[S]\nSOCKET=sock\n", ":2:", "begins with /" },
 	{ "[S]\nFASTCGI=sock\n", ":2:", "begins with /" },
 };
