@@ -245,6 +245,7 @@ def calls_of(text):
     found = set()
     for method, path in re.findall(r"`(GET|POST|PUT) ([^` ?]+)", text):
         path = path.replace("…/upload.py", "**/upload.py")
+        path = path.replace("/trees/…", "/trees/**")
         found.add((method, re.sub(r"/([A-Z]+|…)(?=/|$)", "/*", path)))
     return found
 
