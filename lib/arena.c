@@ -74,14 +74,34 @@ arena_copy(struct arena *a, const void *bytes, size_t len)
 	return at;
 }
 
-void
-arena_free(struct arena *a)
+static void
+drop(struct block *b)
 {
-	struct block *b, *before;
+	struct block *before;
 
-	for (b = a ? a->last : NULL; b; b = before) {
+	for (; b; b = before) {
 		before = b->before;
 		free(b);
 	}
+}
+
+void
+arena_reset(struct arena *a)
+{
+	struct block *b = a->last;
+
+	if (!b)
+		return;
+	drop(b->before);
+	b->before = NULL;
+	memset(b->bytes, 0, b->used);
+	b->used = 0;
+}
+
+void
+arena_free(struct arena *a)
+{
+	if (a)
+		drop(a->last);
 	free(a);
 }

@@ -75,8 +75,8 @@ manifest_find(const struct manifest *m, const char *path)
 
 /* ---- making one ---- */
 
-static int
-xattr_cmp(const void *a, const void *b)
+int
+manifest_xattr_cmp(const void *a, const void *b)
 {
 	const struct manifest_xattr *x = a, *y = b;
 
@@ -98,7 +98,7 @@ copy_xattrs(struct arena *arena, struct manifest_entry *x)
 							   from[i].len);
 		all[i].len = from[i].len;
 	}
-	qsort(all, x->xattrs_len, sizeof(*all), xattr_cmp);
+	qsort(all, x->xattrs_len, sizeof(*all), manifest_xattr_cmp);
 	x->xattrs = all;
 }
 

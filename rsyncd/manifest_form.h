@@ -23,6 +23,9 @@ struct manifest_pool {
  * s size, # hash, r major minor, p path, l link. NULL: no such type. */
 const char *manifest_fields(char type);
 
+/* Order of struct manifest_xattr, for qsort. */
+int manifest_xattr_cmp(const void *a, const void *b);
+
 /* Append with what is no word's byte as \xHH. */
 void manifest_escape(const char *bytes, struct buf *out);
 

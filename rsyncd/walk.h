@@ -23,12 +23,15 @@ int walk(const struct walk_opts *opts, struct manifest **out, struct err *e);
 
 /* One entry as it is on the disk now, without a content's hash: what
  * walk says of it. `dirfd` is the tree's top. *out borrows `path`; its other
- * pointers live in `pool` (walk_look_clear). 1: there; 0: nothing there;
- * -1: ERR_SYS, ERR_INPUT. */
+ * pointers live until the next call with the same pool. 1: there; 0: nothing
+ * there; -1: ERR_SYS, ERR_INPUT. A socket has type 0. Quick when paths come in
+ * the order of a manifest: the folder that was last looked into stays open; say
+ * walk_look_forget when one was replaced by another meanwhile. */
 struct walk_look;
 struct walk_look *walk_look_new(void);
 int walk_look(struct walk_look *pool, int dirfd, const char *path,
 	      struct manifest_entry *out, struct err *e);
+void walk_look_forget(struct walk_look *pool);
 void walk_look_free(struct walk_look *pool);
 AUTO_DEFINE(walk_look)
 
