@@ -39,21 +39,28 @@ buf_str(struct buf *b, const char *text)
 void
 buf_char(struct buf *b, char c)
 {
-	buf_add(b, &c, 1);
+	char *to = buf_room(b, 1);
+
+	to[0] = c;
+	to[1] = '\0';
+	b->len++;
 }
 
+/* Written where there is room, and once more when there was too little. */
 void
 buf_vprintf(struct buf *b, const char *fmt, va_list ap)
 {
+	size_t room = b->cap - b->len;
 	va_list again;
 	int len;
 
 	va_copy(again, ap);
-	len = vsnprintf(b->at, 0, fmt, again);
+	len = vsnprintf(b->at ? b->at + b->len : NULL, room, fmt, again);
 	va_end(again);
 	if (len <= 0)
 		return;
-	vsnprintf(buf_room(b, (size_t)len), (size_t)len + 1, fmt, ap);
+	if ((size_t)len >= room)
+		vsnprintf(buf_room(b, (size_t)len), (size_t)len + 1, fmt, ap);
 	b->len += (size_t)len;
 }
 

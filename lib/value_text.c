@@ -19,23 +19,39 @@ struct spelling {
 	int indent;
 };
 
+/* How many bytes from `i` on stand in JSON as they are. */
+static size_t
+json_plain(const char *at, size_t i, size_t len)
+{
+	size_t from = i;
+
+	while (i < len && (unsigned char)at[i] >= 0x20 && at[i] != 0x7f &&
+	       at[i] != '"' && at[i] != '\\')
+		i++;
+	return i - from;
+}
+
 static void
 json_text(const char *at, size_t len, struct buf *out)
 {
-	size_t i;
+	size_t i = 0;
 
 	buf_char(out, '"');
-	for (i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)at[i];
+	for (;;) {
+		size_t plain = json_plain(at, i, len);
+		unsigned char c;
 
+		buf_add(out, at + i, plain);
+		i += plain;
+		if (i == len)
+			break;
+		c = (unsigned char)at[i++];
 		if (c == '"' || c == '\\')
 			buf_printf(out, "\\%c", c);
 		else if (c == '\n')
 			buf_str(out, "\\n");
-		else if (c < 0x20 || c == 0x7f)
-			buf_printf(out, "\\u%04x", c);
 		else
-			buf_char(out, (char)c);
+			buf_printf(out, "\\u%04x", c);
 	}
 	buf_char(out, '"');
 }
@@ -92,18 +108,24 @@ literal_real(double r, struct buf *out)
 static void
 lua_text(const char *at, size_t len, struct buf *out)
 {
-	size_t i;
+	size_t i = 0;
 
 	buf_char(out, '"');
-	for (i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)at[i];
+	for (;;) {
+		size_t from = i;
+		unsigned char c;
 
+		while (i < len && at[i] >= 0x20 && at[i] < 0x7f &&
+		       at[i] != '"' && at[i] != '\\')
+			i++;
+		buf_add(out, at + from, i - from);
+		if (i == len)
+			break;
+		c = (unsigned char)at[i++];
 		if (c == '"' || c == '\\')
 			buf_printf(out, "\\%c", c);
-		else if (c < 0x20 || c >= 0x7f)
-			buf_printf(out, "\\%03u", c);
 		else
-			buf_char(out, (char)c);
+			buf_printf(out, "\\%03u", c);
 	}
 	buf_char(out, '"');
 }
