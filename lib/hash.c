@@ -1,4 +1,5 @@
 /* The fence of libsodium for hashes and random numbers. */
+#include <pthread.h>
 #include <sodium.h>
 #include <string.h>
 
@@ -80,6 +81,27 @@ hash_short(const void *bytes, size_t len)
 	crypto_generichash(h, sizeof(h), bytes, len, NULL, 0);
 	memcpy(&n, h, sizeof(n));
 	return (int64_t)(n >> 1);
+}
+
+static unsigned char table_key[crypto_shorthash_KEYBYTES];
+
+static void
+make_table_key(void)
+{
+	randombytes_buf(table_key, sizeof(table_key));
+}
+
+uint64_t
+hash_table(const void *bytes, size_t len)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	unsigned char h[crypto_shorthash_BYTES];
+	uint64_t n;
+
+	pthread_once(&once, make_table_key);
+	crypto_shorthash(h, bytes, len, table_key);
+	memcpy(&n, h, sizeof(n));
+	return n;
 }
 
 void

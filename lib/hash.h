@@ -33,6 +33,10 @@ void digest_end(struct digest_run *r, struct digest *out);
  * find. */
 int64_t hash_short(const void *bytes, size_t len);
 
+/* For a table in memory: keyed anew in each process, so that nobody can choose
+ * bytes that collide. */
+uint64_t hash_table(const void *bytes, size_t len);
+
 /* 128 bits from the kernel's random number generator. */
 void token_make(char out[TOKEN_HEX]);
 

@@ -1,30 +1,12 @@
 /* The facts of one machine. Each different word is kept once and has a
  * number, so that the matcher compares numbers. The words come from machines
- * that nobody vouches for, hence a balanced tree (tsearch): no input makes it
- * slow, as chosen collisions would a hash table. */
-#include <search.h>
+ * that nobody vouches for: the table that finds them again has a secret key, or
+ * chosen collisions would make it slow. */
 #include <stdarg.h>
 #include <stdio.h>
 
 #include "specs/facts_id.h"
-
-struct word {
-	const char *text; /* behind this struct, in facts.text, or a loan */
-	uint32_t id;
-};
-
-struct row {
-	struct fact fact;
-	uint32_t id[FACT_WORDS];
-};
-
-struct facts {
-	struct row *at;
-	size_t len, cap;
-	void *words; /* tree of struct word */
-	uint32_t words_len;
-	char *text; /* that words stand in, or NULL */
-};
+#include "lib/hash.h"
 
 struct facts *
 facts_new(void)
@@ -37,7 +19,11 @@ facts_free(struct facts *f)
 {
 	if (!f)
 		return;
-	tdestroy(f->words, free);
+	for (uint32_t i = 0; i < f->words_len; i++)
+		if (f->words[i].owned)
+			free((char *)(uintptr_t)f->words[i].text);
+	free(f->words);
+	free(f->table);
 	free(f->at);
 	free(f->text);
 	free(f);
@@ -55,67 +41,70 @@ facts_at(const struct facts *f, size_t i)
 	return i < f->len ? &f->at[i].fact : NULL;
 }
 
-size_t
-facts_ids(const struct facts *f)
-{
-	return f->words_len;
-}
+/* ---- words ---- */
 
-uint32_t
-facts_id(const struct facts *f, size_t i, int word)
+/* Where the word is in the table, or would be: half of it is free. */
+static uint32_t *
+slot_of(const struct facts *f, const char *text, size_t len)
 {
-	return f->at[i].id[word];
-}
+	uint32_t mask = 2 * f->words_cap - 1;
+	uint32_t at = (uint32_t)hash_table(text, len) & mask;
 
-static int
-order_of_words(const void *a, const void *b)
-{
-	return strcmp(((const struct word *)a)->text,
-		      ((const struct word *)b)->text);
+	for (;; at = (at + 1) & mask) {
+		const struct facts_word *w;
+
+		if (!f->table[at])
+			return &f->table[at];
+		w = &f->words[f->table[at] - 1];
+		if (w->len == len && memcmp(w->text, text, len) == 0)
+			return &f->table[at];
+	}
 }
 
 bool
 facts_id_of(const struct facts *f, const char *text, uint32_t *id)
 {
-	const struct word key = { .text = text };
-	const struct word *const *found =
-		tfind(&key, &f->words, order_of_words);
+	uint32_t *slot = f->table ? slot_of(f, text, strlen(text)) : NULL;
 
-	if (!found)
+	if (!slot || !*slot)
 		return false;
-	*id = (*found)->id;
+	*id = *slot - 1;
 	return true;
 }
 
-/* As it stands for ever, or with a copy of the text behind it. */
-static struct word *
-new_word(const struct word *key, bool copy)
+static void
+make_room(struct facts *f)
 {
-	size_t len = copy ? strlen(key->text) + 1 : 0;
-	struct word *w = base_alloc(sizeof(*w) + len);
-
-	*w = *key;
-	if (copy)
-		w->text = memcpy(w + 1, key->text, len);
-	return w;
+	f->words_cap = f->words_cap ? 2 * f->words_cap : 64;
+	f->words = base_resize(f->words, f->words_cap, sizeof(*f->words));
+	free(f->table);
+	f->table = base_array(2 * (size_t)f->words_cap, sizeof(*f->table));
+	for (uint32_t i = 0; i < f->words_len; i++)
+		*slot_of(f, f->words[i].text, f->words[i].len) = i + 1;
 }
 
-static const struct word *
+/* Its id. As it stands for ever, or as a copy. */
+static uint32_t
 keep_word(struct facts *f, const char *text, bool copy)
 {
-	struct word key = { .text = text, .id = f->words_len };
-	struct word **kept = tsearch(&key, &f->words, order_of_words);
+	size_t len = strlen(text);
+	uint32_t *slot;
 
-	if (!kept)
-		abort(); /* out of memory, as lib/base does */
-	if (*kept == &key) {
-		*kept = new_word(&key, copy);
-		f->words_len++;
+	if (f->words_len == f->words_cap)
+		make_room(f);
+	slot = slot_of(f, text, len);
+	if (!*slot) {
+		f->words[f->words_len] = (struct facts_word){
+			copy ? base_strndup(text, len) : text, len, copy
+		};
+		*slot = ++f->words_len;
 	}
-	return *kept;
+	return *slot - 1;
 }
 
-static struct row *
+/* ---- facts ---- */
+
+static struct facts_row *
 new_row(struct facts *f)
 {
 	if (f->len == f->cap) {
@@ -129,19 +118,17 @@ new_row(struct facts *f)
 static void
 add_words(struct facts *f, const char *const word[FACT_WORDS], bool copy)
 {
-	struct row *row = new_row(f), *before = f->len > 1 ? row - 1 : NULL;
+	struct facts_row *row = new_row(f);
+	struct facts_row *before = f->len > 1 ? row - 1 : NULL;
 
 	for (int i = 0; i < FACT_WORDS; i++) {
-		const struct word *w;
-
 		if (before && strcmp(before->fact.word[i], word[i]) == 0) {
 			row->fact.word[i] = before->fact.word[i];
 			row->id[i] = before->id[i];
 			continue;
 		}
-		w = keep_word(f, word[i], copy);
-		row->fact.word[i] = w->text;
-		row->id[i] = w->id;
+		row->id[i] = keep_word(f, word[i], copy);
+		row->fact.word[i] = f->words[row->id[i]].text;
 	}
 }
 

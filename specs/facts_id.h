@@ -8,8 +8,37 @@
 
 /* Facts as numbers, for the matcher: equal words of one struct facts have
  * equal ids, from 0 on. */
-size_t facts_ids(const struct facts *f);
-uint32_t facts_id(const struct facts *f, size_t i, int word);
+struct facts_row {
+	struct fact fact;
+	uint32_t id[FACT_WORDS];
+};
+
+struct facts_word {
+	const char *text; /* its own, in facts.text, or a loan */
+	size_t len;
+	bool owned;
+};
+
+struct facts {
+	struct facts_row *at;
+	size_t len, cap;
+	struct facts_word *words; /* by id */
+	uint32_t words_len, words_cap;
+	uint32_t *table; /* id + 1 of words by their hash, 0: free */
+	char *text;      /* that words stand in, or NULL */
+};
+
+static inline size_t
+facts_ids(const struct facts *f)
+{
+	return f->words_len;
+}
+
+static inline uint32_t
+facts_id(const struct facts *f, size_t i, int word)
+{
+	return f->at[i].id[word];
+}
 
 /* The id of `text`; false when no fact has this word. */
 bool facts_id_of(const struct facts *f, const char *text, uint32_t *id);

@@ -211,15 +211,14 @@ plain_len(const char *word)
 {
 	size_t n = 0;
 
-	while (word[n] >= 0x20 && word[n] < 0x7f && word[n] != '"' &&
-	       word[n] != '\\')
+	while (is_plain(word[n]))
 		n++;
 	return n;
 }
 
 /* Words from detection may hold any byte; JSON must stay JSON. */
 static void
-word_to_json(const char *word, struct buf *out)
+odd_to_json(const char *word, struct buf *out)
 {
 	buf_char(out, '"');
 	while (*word) {
@@ -236,6 +235,24 @@ word_to_json(const char *word, struct buf *out)
 	buf_char(out, '"');
 }
 
+static void
+word_to_json(const char *word, struct buf *out)
+{
+	size_t len = plain_len(word);
+	char *to;
+
+	if (word[len]) {
+		odd_to_json(word, out);
+		return;
+	}
+	to = buf_room(out, len + 2);
+	to[0] = '"';
+	memcpy(to + 1, word, len);
+	to[len + 1] = '"';
+	to[len + 2] = '\0';
+	out->len += len + 2;
+}
+
 void
 facts_to_json(const struct facts *f, struct buf *out)
 {
@@ -244,7 +261,7 @@ facts_to_json(const struct facts *f, struct buf *out)
 		buf_str(out, i ? ",\n [" : "\n [");
 		for (int w = 0; w < FACT_WORDS; w++) {
 			if (w)
-				buf_str(out, ", ");
+				buf_add(out, ", ", 2);
 			word_to_json(facts_at(f, i)->word[w], out);
 		}
 		buf_char(out, ']');

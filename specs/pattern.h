@@ -18,6 +18,9 @@ struct pattern {
 	struct pattern_word word[FACT_WORDS];
 	bool binds; /* some word is a variable */
 	bool calls; /* some word is a predicate */
+	/* The first row that fits the same facts: this one, or one before it
+	 * that differs in the names of its variables only. */
+	size_t like;
 	char *text;
 	unsigned line;
 };

@@ -184,6 +184,46 @@ read_rows(struct loading *l, const struct value *v)
 	return 0;
 }
 
+/* ---- rows that are alike ---- */
+
+/* The two fit the same facts: a variable may have another name, where the same
+ * words of the row have one name. */
+static bool
+is_like(const struct pattern *a, const struct pattern *b)
+{
+	for (int w = 0; w < FACT_WORDS; w++) {
+		const struct pattern_word *x = &a->word[w], *y = &b->word[w];
+
+		if ((x->variable < 0) != (y->variable < 0) ||
+		    !x->test != !y->test)
+			return false;
+		if (x->variable < 0 ? !str_eq(x->text, y->text)
+				    : x->test && !str_eq(strchr(x->text, '='),
+							 strchr(y->text, '=')))
+			return false;
+		for (int v = 0; v < w && x->variable >= 0; v++)
+			if ((x->variable == a->word[v].variable) !=
+			    (y->variable == b->word[v].variable))
+				return false;
+	}
+	return true;
+}
+
+#define ALIKE_WITHIN 256 /* rows: this is about disks of one machine */
+
+static void
+find_alike(struct patterns *p)
+{
+	for (size_t i = 0; i < p->len; i++) {
+		size_t k = i > ALIKE_WITHIN ? i - ALIKE_WITHIN : 0;
+
+		while (k < i &&
+		       (p->at[k].like < k || !is_like(&p->at[k], &p->at[i])))
+			k++;
+		p->at[i].like = k;
+	}
+}
+
 static struct patterns *
 patterns_new(void)
 {
@@ -206,6 +246,7 @@ patterns_parse(struct patterns **out, const char *path, const char *text,
 
 	if (literal_parse(&v, text, len, &opts, e) < 0 || read_rows(&l, v) < 0)
 		return -1;
+	find_alike(p);
 	*out = STEAL(p);
 	return 0;
 }

@@ -77,6 +77,12 @@ fill_row(struct problem *pb, size_t row)
 	struct literals l;
 	bool any = false;
 
+	if (p->like < row) { /* which has been filled, and not with nothing */
+		memcpy(bits, pb->can + p->like * pb->stride,
+		       pb->stride * sizeof(*bits));
+		pb->exact[row] = pb->exact[p->like];
+		return true;
+	}
 	look_up(pb, p, &l);
 	for (size_t f = 0; !l.absent && f < pb->cols; f++) {
 		bool spelt;

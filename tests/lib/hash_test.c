@@ -95,6 +95,8 @@ main(void)
 	}
 	CHECK(0, hash_short("a", 1) == hash_short("a", 1));
 	CHECK(1, hash_short("a", 1) != hash_short("b", 1));
+	CHECK(2, hash_table("a", 1) == hash_table("ab", 1));
+	CHECK(3, hash_table("a", 1) != hash_table("b", 1));
 	for (i = 0; i < ARRAY_LEN(tokens); i++)
 		CHECK(i, token_valid(tokens[i].text) == tokens[i].want);
 	for (i = 0; i < ARRAY_LEN(pairs); i++)
