@@ -6,57 +6,9 @@
 #include <sys/mount.h>
 
 #include "lib/file.h"
+#include "lib/mounts.h"
 
 #include "agent/layout.h"
-
-#define MOUNTINFO_MAX (1024 * 1024)
-
-/* "\040" and friends, in place: how the kernel writes blanks in paths. */
-static void
-unescape(char *text)
-{
-	char *to = text;
-
-	for (; *text; text++) {
-		unsigned c;
-
-		if (*text == '\\' && sscanf(text + 1, "%3o", &c) == 1) {
-			*to++ = (char)c;
-			text += 3;
-		} else {
-			*to++ = *text;
-		}
-	}
-	*to = '\0';
-}
-
-struct mounted {
-	char *where, *fstype, *node;
-};
-
-/* "36 35 98:0 /root /where options [tags] - fstype node super" */
-static bool
-parse_mountinfo(char *line, struct mounted *m)
-{
-	char *at = line, *field[5];
-	size_t i;
-
-	for (i = 0; i < 5; i++)
-		if (!(field[i] = strsep(&at, " ")))
-			return false;
-	at = at ? strstr(at, " - ") : NULL;
-	if (!at)
-		return false;
-	at += 3;
-	m->where = field[4];
-	m->fstype = strsep(&at, " ");
-	m->node = strsep(&at, " ");
-	if (!m->node)
-		return false;
-	unescape(m->where);
-	unescape(m->node);
-	return true;
-}
 
 /* `path` below `top`, as the installed system sees it; NULL when elsewhere. */
 static const char *
@@ -71,26 +23,21 @@ seen_from(const char *top, const char *path)
 	return path[len] == '/' ? path + len : NULL;
 }
 
-typedef int each_mount(void *ctx, const struct mounted *m, const char *seen,
+typedef int each_mount(void *ctx, const struct mount_row *m, const char *seen,
 		       struct err *e);
 
 static int
 for_each_below(const char *top, each_mount *each, void *ctx, struct err *e)
 {
-	AUTO_FREE char *text = NULL;
-	char *at, *line;
-	struct mounted m;
+	AUTO_CLEAR(mounts) m = { 0 };
+	size_t i;
 
-	if (file_read("/proc/self/mountinfo", MOUNTINFO_MAX, &text, NULL, e) <
-	    0)
+	if (mounts_read(&m, e) < 0)
 		return -1;
-	for (at = text; (line = strsep(&at, "\n"));) {
-		const char *seen;
+	for (i = 0; i < m.len; i++) {
+		const char *seen = seen_from(top, m.at[i].where);
 
-		if (!parse_mountinfo(line, &m) ||
-		    !(seen = seen_from(top, m.where)))
-			continue;
-		if (each(ctx, &m, seen, e) < 0)
+		if (seen && each(ctx, &m.at[i], seen, e) < 0)
 			return -1;
 	}
 	return 0;
@@ -159,7 +106,8 @@ add_mount(struct layout *l, const char *node, const char *where,
 }
 
 static int
-take_mount(void *ctx, const struct mounted *m, const char *seen, struct err *e)
+take_mount(void *ctx, const struct mount_row *m, const char *seen,
+	   struct err *e)
 {
 	struct layout *l = ctx;
 
@@ -264,7 +212,7 @@ struct names {
 };
 
 static int
-take_name(void *ctx, const struct mounted *m, const char *seen, struct err *e)
+take_name(void *ctx, const struct mount_row *m, const char *seen, struct err *e)
 {
 	struct names *n = ctx;
 

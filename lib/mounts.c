@@ -1,0 +1,87 @@
+/* "36 35 98:0 /root /where options [tags] - fstype node super" */
+#include <stdio.h>
+
+#include "lib/base.h"
+#include "lib/file.h"
+#include "lib/mounts.h"
+
+#define MOUNTINFO_MAX (4 * 1024 * 1024)
+
+/* "\040" and friends, in place: how the kernel writes blanks in paths. */
+static void
+unescape(char *text)
+{
+	char *to = text;
+
+	for (; *text; text++) {
+		unsigned c;
+
+		if (*text == '\\' && sscanf(text + 1, "%3o", &c) == 1) {
+			*to++ = (char)c;
+			text += 3;
+		} else {
+			*to++ = *text;
+		}
+	}
+	*to = '\0';
+}
+
+static bool
+parse_row(char *line, struct mount_row *m)
+{
+	char *at = line, *field[5];
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(field); i++)
+		if (!(field[i] = strsep(&at, " ")))
+			return false;
+	at = at ? strstr(at, "- ") : NULL;
+	if (!at)
+		return false;
+	at += 2;
+	m->id = atoi(field[0]);
+	m->parent = atoi(field[1]);
+	m->from = field[3];
+	m->where = field[4];
+	m->fstype = strsep(&at, " ");
+	m->node = strsep(&at, " ");
+	if (!m->node)
+		return false;
+	unescape(m->from);
+	unescape(m->where);
+	unescape(m->node);
+	return true;
+}
+
+void
+mounts_parse(struct mounts *out, char *text)
+{
+	char *line;
+	struct mount_row row;
+
+	while ((line = strsep(&text, "\n"))) {
+		if (!parse_row(line, &row))
+			continue;
+		out->at = base_resize(out->at, out->len + 1, sizeof(row));
+		out->at[out->len++] = row;
+	}
+}
+
+int
+mounts_read(struct mounts *out, struct err *e)
+{
+	*out = (struct mounts){ 0 };
+	if (file_read("/proc/self/mountinfo", MOUNTINFO_MAX, &out->text, NULL,
+		      e) < 0)
+		return -1;
+	mounts_parse(out, out->text);
+	return 0;
+}
+
+void
+mounts_clear(struct mounts *m)
+{
+	free(m->at);
+	free(m->text);
+	*m = (struct mounts){ 0 };
+}

@@ -1,0 +1,32 @@
+#ifndef LIB_MOUNTS_H
+#define LIB_MOUNTS_H
+
+#include <stddef.h>
+
+#include "lib/err.h"
+
+/* /proc/self/mountinfo, with blanks and such unescaped. */
+struct mount_row {
+	int id, parent;
+	char *from;   /* what of the file system: "/" or a path in it */
+	char *where;  /* "/var/lib" */
+	char *fstype; /* "ext4" */
+	char *node;   /* "/dev/vda1", "tmpfs" */
+};
+
+struct mounts {
+	struct mount_row *at; /* in the kernel's order: later ones cover */
+	size_t len;
+	char *text;
+};
+
+/* ERR_SYS. Clear `out` in any case. */
+int mounts_read(struct mounts *out, struct err *e);
+
+/* The same of a text, which is changed and must live as long. Lines that are
+ * none are left out. */
+void mounts_parse(struct mounts *out, char *text);
+
+void mounts_clear(struct mounts *m);
+
+#endif

@@ -1,0 +1,260 @@
+/* pivot_root on a running system. The new root is put together on a tmpfs
+ * that nobody sees; what is mounted on the old root is bound into it, whole.
+ * Up to the one call that moves everybody, all can be thrown away.
+ *
+ * Two traps of mount propagation: what is changed below a bound copy of a
+ * shared mount changes the original too, so that such copies are made private
+ * first; and detaching the old root would tear its mounts out of the name
+ * spaces of services, so that it is made private before that. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "lib/base.h"
+#include "lib/file.h"
+#include "lib/mounts.h"
+
+#include "roots/live.h"
+
+#define TOP "/edeploy"
+#define STAGE TOP "/sysroot"
+#define NEW STAGE "/r"
+
+static int
+step(const struct live_opts *o, const char *what, struct err *e)
+{
+	if (o->step && o->step(o->ctx, what) != 0)
+		return err_set(e, ERR_REFUSED, "stopped before: %s", what);
+	return 0;
+}
+
+/* Who may not even look at pid 1's mounts does not have them either. */
+static int
+check_namespace(struct err *e)
+{
+	struct stat ours, first;
+
+	if (stat("/proc/self/ns/mnt", &ours) == 0 &&
+	    stat("/proc/1/ns/mnt", &first) == 0 && ours.st_ino == first.st_ino)
+		return 0;
+	return err_set(e, ERR_REFUSED,
+		       "this shell's mounts are not those of the system (a "
+		       "container, or a service with protections): log in to "
+		       "the host itself, as root");
+}
+
+/* ---- putting it together ---- */
+
+static int
+make_stage(const char *version, struct err *e)
+{
+	AUTO_FREE char *root = base_printf(TOP "/roots/%s", version);
+
+	if (mount("edeploy", STAGE, "tmpfs", 0, "mode=0700") < 0)
+		return err_sys(e, "tmpfs on " STAGE);
+	/* pivot_root refuses a parent that is shared */
+	if (mount(NULL, STAGE, NULL, MS_PRIVATE, NULL) < 0 ||
+	    mkdir(NEW, 0755) < 0 || mount(root, NEW, NULL, MS_BIND, NULL) < 0 ||
+	    mount(NULL, NEW, NULL, MS_PRIVATE, NULL) < 0)
+		return err_sys(e, "%s", root);
+	return 0;
+}
+
+/* A place for what is mounted at `where`: a directory, or an empty file. */
+static int
+make_place(const char *where, const char *place, struct err *e)
+{
+	struct stat st;
+
+	if (stat(where, &st) < 0)
+		return err_sys(e, "%s", where);
+	if (S_ISDIR(st.st_mode))
+		return dir_make(place, 0755, e);
+	if (file_exists(place))
+		return 0;
+	return file_write(place, "", 0, 0644, e);
+}
+
+static int
+bind_into(const char *from, const char *where, unsigned long rec, struct err *e)
+{
+	AUTO_FREE char *place = base_printf(NEW "%s", where);
+
+	if (make_place(from, place, e) < 0)
+		return -1;
+	if (mount(from, place, NULL, MS_BIND | rec, NULL) < 0)
+		return err_sys(e, "%s on %s", from, place);
+	return 0;
+}
+
+static bool
+is_mounted(const struct mounts *m, const char *where)
+{
+	size_t i;
+
+	for (i = 0; i < m->len; i++)
+		if (str_eq(m->at[i].where, where))
+			return true;
+	return false;
+}
+
+/* The mount that is "/" now: the last one there that is not covered. */
+static int
+root_id(const struct mounts *m)
+{
+	int id = -1;
+	size_t i;
+
+	for (i = 0; i < m->len; i++)
+		if (str_eq(m->at[i].where, "/"))
+			id = m->at[i].id;
+	return id;
+}
+
+/* What stands directly on the old root goes along, with all below it. */
+static int
+carry_over(const struct live_opts *o, const struct mounts *m, struct err *e)
+{
+	int root = root_id(m);
+	size_t i;
+
+	for (i = 0; i < m->len; i++) {
+		const char *where = m->at[i].where;
+		bool ours = str_eq(where, TOP);
+
+		if (m->at[i].parent != root || str_eq(where, "/"))
+			continue;
+		/* ours without what is below: that is where we build */
+		if (step(o, where, e) < 0 ||
+		    bind_into(where, where, ours ? 0 : MS_REC, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* The version's own place below a state one, or a state place that the old
+ * version had not. */
+static int
+put_place(const struct live_opts *o, const struct mounts *m,
+	  const struct enter_place *p, struct err *e)
+{
+	AUTO_FREE char *where = base_printf("/%s", p->path);
+	AUTO_FREE char *place = base_printf(NEW "/%s", p->path);
+	AUTO_FREE char *from =
+		p->state ? base_printf(TOP "/state/%s", p->path)
+			 : base_printf(TOP "/roots/%s/%s", o->version, p->path);
+
+	if (p->state && is_mounted(m, where))
+		return 0;
+	if (step(o, where, e) < 0 || dir_make(from, 0755, e) < 0)
+		return -1;
+	/* the old version's */
+	if (!p->state && is_mounted(m, where) && umount2(place, MNT_DETACH) < 0)
+		return err_sys(e, "unmount %s", place);
+	return bind_into(from, where, 0, e);
+}
+
+/* Copies below which something is exchanged must not be shared any more. */
+static int
+part_copies(const struct live_opts *o, const struct mounts *m, struct err *e)
+{
+	size_t i, k;
+
+	for (i = 0; i < m->len; i++) {
+		AUTO_FREE char *copy = base_printf(NEW "%s", m->at[i].where);
+		size_t len = strlen(m->at[i].where + 1);
+
+		if (m->at[i].parent != root_id(m) || len == 0)
+			continue;
+		for (k = 0; k < o->places->len; k++)
+			if (strncmp(o->places->at[k].path, m->at[i].where + 1,
+				    len) == 0 &&
+			    o->places->at[k].path[len] == '/')
+				break;
+		if (k < o->places->len &&
+		    mount(NULL, copy, NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+			return err_sys(e, "%s", copy);
+	}
+	return 0;
+}
+
+static int
+put_together(const struct live_opts *o, const struct mounts *m, struct err *e)
+{
+	size_t i;
+
+	if (step(o, "a place to build the root", e) < 0 ||
+	    make_stage(o->version, e) < 0 || carry_over(o, m, e) < 0 ||
+	    part_copies(o, m, e) < 0)
+		return -1;
+	for (i = 0; i < o->places->len; i++)
+		if (put_place(o, m, &o->places->at[i], e) < 0)
+			return -1;
+	/* as roots/enter.h does it */
+	if (mount(NULL, NEW TOP, NULL,
+		  MS_REMOUNT | MS_BIND | MS_NOSUID | MS_NODEV, NULL) < 0)
+		return err_sys(e, NEW TOP);
+	return enter_check_init(NEW, e);
+}
+
+/* ---- the move ---- */
+
+static int
+move_all(const struct live_opts *o, struct err *e)
+{
+	AUTO_CLOSE int old = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (old < 0)
+		return err_sys(e, "/");
+	if (step(o, "the move", e) < 0)
+		return -1;
+	if (chdir(NEW) < 0)
+		return err_sys(e, NEW);
+	if (syscall(SYS_pivot_root, ".", ".") < 0)
+		return err_sys(e, "pivot_root to %s", o->version);
+	/* No way back from here, and none is needed: what may fail below
+	 * leaves more mounted than there has to be. */
+	if (fchdir(old) == 0 &&
+	    mount(NULL, ".", NULL, MS_REC | MS_PRIVATE, NULL) == 0)
+		umount2(".", MNT_DETACH);
+	return chdir("/") < 0 ? err_sys(e, "/") : 0;
+}
+
+/* systemd wants mounts that are shared; the copies that were parted are
+ * shared among themselves anew. */
+static void
+share_again(const struct mounts *m)
+{
+	size_t i;
+
+	mount(NULL, "/", NULL, MS_SHARED, NULL);
+	for (i = 0; i < m->len; i++)
+		mount(NULL, m->at[i].where, NULL, MS_SHARED, NULL);
+}
+
+static void
+tear_down(void)
+{
+	if (mount(NULL, STAGE, NULL, MS_REC | MS_PRIVATE, NULL) == 0)
+		umount2(STAGE, MNT_DETACH);
+}
+
+int
+live_switch(const struct live_opts *o, struct err *e)
+{
+	AUTO_CLEAR(mounts) m = { 0 };
+
+	if ((!o->any_namespace && check_namespace(e) < 0) ||
+	    mounts_read(&m, e) < 0)
+		return -1;
+	if (put_together(o, &m, e) < 0 || move_all(o, e) < 0) {
+		if (chdir("/") == 0) /* not below what is taken away */
+			tear_down();
+		return -1;
+	}
+	share_again(&m);
+	return 0;
+}
