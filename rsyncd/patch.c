@@ -1,0 +1,251 @@
+/* Taking a patch. Each kind is a short pipe that ends at the caller's sink:
+ *   whole, zstd   piece → sink
+ *   gzip          piece → deflate → sink, prefixes from the base inflated
+ *   rsync         piece → librsync → sink
+ * Whatever the pieces say, no more comes out than the table promised, and
+ * memory is one piece with its prefix. */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "lib/base.h"
+#include "lib/file.h"
+
+#include "rsyncd/delta.h"
+#include "rsyncd/frame.h"
+#include "rsyncd/gzip.h"
+#include "rsyncd/patch.h"
+#include "rsyncd/spool.h"
+
+struct patch_take {
+	struct patch_take_opts o;
+	size_t next;   /* piece of the op */
+	uint64_t left; /* that the sink may still get */
+	int base_fd;   /* what prefixes are read from */
+	int inside_fd; /* the same, when it is ours to close */
+	struct frame_decoder *decoder;
+	char *raw, *prefix;
+	size_t raw_room, prefix_room;
+	struct gzip_maker *gzip;
+	struct delta_patch *delta;
+};
+
+/* ---- open ---- */
+
+static int
+give(void *ctx, const void *bytes, size_t len, struct err *e)
+{
+	struct patch_take *t = ctx;
+
+	if (len > t->left)
+		return err_set(e, ERR_INPUT,
+			       "the patch makes more bytes than it should");
+	t->left -= len;
+	return t->o.sink(t->o.ctx, bytes, len, e);
+}
+
+struct inside {
+	int fd;
+	uint64_t len;
+};
+
+static int
+write_inside(void *ctx, const void *bytes, size_t len, struct err *e)
+{
+	struct inside *i = ctx;
+
+	i->len += len;
+	return fd_write_all(i->fd, bytes, len, e);
+}
+
+/* The base is a gzip file: what is inside it, in a file without a name. */
+static int
+open_inside(struct patch_take *t, struct err *e)
+{
+	const struct patch_op *op = t->o.op;
+	struct inside in = { .fd = spool_file(t->o.tmp_dirfd, e) };
+	int got;
+
+	if (in.fd < 0)
+		return -1;
+	t->inside_fd = in.fd;
+	t->base_fd = in.fd;
+	got = gzip_open(t->o.base_fd, op->old_size, op->old_raw, write_inside,
+			&in, e);
+	if (got < 0)
+		return -1;
+	if (got == 0 || in.len != op->old_raw)
+		return err_set(e, ERR_INPUT,
+			       "the base is not the gzip file that it should "
+			       "be");
+	t->gzip = gzip_maker_new(op->level, op->mem_level, op->header,
+				 op->header_len, give, t);
+	return 0;
+}
+
+int
+patch_take_open(struct patch_take **out, const struct patch_take_opts *o,
+		struct err *e)
+{
+	AUTO(patch_take) t = base_alloc(sizeof(*t));
+
+	t->o = *o;
+	t->left = o->op->new_size;
+	t->base_fd = o->base_fd;
+	t->inside_fd = -1;
+	t->decoder = frame_decoder_new();
+	if (o->op->kind == PATCH_GZIP && open_inside(t, e) < 0)
+		return -1;
+	if (o->op->kind == PATCH_RSYNC)
+		t->delta =
+			delta_patch_new(o->base_fd, o->op->new_size, give, t);
+	*out = STEAL(t);
+	return 0;
+}
+
+/* ---- pieces ---- */
+
+static char *
+room_for(char **room, size_t *have, size_t want)
+{
+	if (want > *have) {
+		free(*room);
+		*room = base_alloc(want);
+		*have = want;
+	}
+	return *room;
+}
+
+static int
+check_hash(const struct patch_piece *p, const void *bytes, size_t len,
+	   struct err *e)
+{
+	struct digest d;
+
+	digest_of(bytes, len, &d);
+	if (len != p->size || !digest_eq(&d, &p->hash))
+		return err_set(e, ERR_INPUT, "a damaged piece of a delta");
+	return 0;
+}
+
+/* Decode the piece into t->raw. */
+static int
+unpack(struct patch_take *t, const struct patch_piece *p, const void *bytes,
+       size_t len, struct err *e)
+{
+	char *raw = room_for(&t->raw, &t->raw_room, p->raw);
+	char *prefix = NULL;
+
+	if (p->base_len > 0) {
+		prefix = room_for(&t->prefix, &t->prefix_room, p->base_len);
+		if (read_at(t->base_fd, p->base_at, prefix, p->base_len, e) < 0)
+			return err_add(e, "the base");
+	}
+	return frame_unpack(t->decoder, bytes, len, prefix, p->base_len, raw,
+			    p->raw, e);
+}
+
+int
+patch_take_piece(struct patch_take *t, const void *bytes, size_t len,
+		 struct err *e)
+{
+	const struct patch_op *op = t->o.op;
+	const struct patch_piece *p;
+
+	if (t->next == op->pieces)
+		return err_set(e, ERR_INPUT, "one piece too many");
+	p = &t->o.table->piece[op->piece + t->next];
+	if (check_hash(p, bytes, len, e) < 0 || unpack(t, p, bytes, len, e) < 0)
+		return -1;
+	t->next++;
+	if (t->gzip)
+		return gzip_maker_feed(t->gzip, t->raw, p->raw, e);
+	if (t->delta)
+		return delta_patch_feed(t->delta, t->raw, p->raw, e);
+	return give(t, t->raw, p->raw, e);
+}
+
+int
+patch_take_end(struct patch_take *t, struct err *e)
+{
+	if (t->next != t->o.op->pieces)
+		return err_set(e, ERR_INPUT, "the patch is cut short");
+	if (t->gzip && gzip_maker_end(t->gzip, e) < 0)
+		return -1;
+	if (t->delta && delta_patch_end(t->delta, e) < 0)
+		return -1;
+	if (t->left > 0)
+		return err_set(e, ERR_INPUT,
+			       "the patch makes fewer bytes than it should");
+	return 0;
+}
+
+void
+patch_take_free(struct patch_take *t)
+{
+	if (!t)
+		return;
+	if (t->inside_fd >= 0)
+		close(t->inside_fd);
+	frame_decoder_free(t->decoder);
+	gzip_maker_free(t->gzip);
+	delta_patch_free(t->delta);
+	free(t->raw);
+	free(t->prefix);
+	free(t);
+}
+
+/* ---- the manifest ---- */
+
+uint64_t
+patch_manifest_size(const struct patch_table *t)
+{
+	const struct patch_piece *last = &t->piece[t->manifest_pieces - 1];
+
+	return last->at + last->size;
+}
+
+static int
+unpack_text(const struct patch_table *t, const char *bytes, const char *old,
+	    size_t old_len, char *text, struct err *e)
+{
+	AUTO(frame_decoder) d = frame_decoder_new();
+	size_t i;
+
+	for (i = 0; i < t->manifest_pieces; i++) {
+		const struct patch_piece *p = &t->piece[i];
+
+		if (p->base_len > old_len || p->base_at > old_len - p->base_len)
+			return err_set(e, ERR_INPUT,
+				       "a prefix outside of the old manifest");
+		if (check_hash(p, bytes + p->at, p->size, e) < 0 ||
+		    frame_unpack(d, bytes + p->at, p->size,
+				 p->base_len ? old + p->base_at : NULL,
+				 p->base_len, text, p->raw, e) < 0)
+			return -1;
+		text += p->raw;
+	}
+	return 0;
+}
+
+int
+patch_manifest(const struct patch_table *t, const void *bytes, size_t len,
+	       const char *old_text, size_t old_len, char **text,
+	       size_t *text_len, struct err *e)
+{
+	AUTO_FREE char *out = NULL;
+	size_t raw = 0, i;
+
+	if (len != patch_manifest_size(t))
+		return err_set(e, ERR_INPUT,
+			       "a manifest's patch of %zu bytes, "
+			       "not %llu",
+			       len, (unsigned long long)patch_manifest_size(t));
+	for (i = 0; i < t->manifest_pieces; i++)
+		raw += t->piece[i].raw;
+	out = base_alloc(raw + 1);
+	if (unpack_text(t, bytes, old_text, old_len, out, e) < 0)
+		return -1;
+	*text = STEAL(out);
+	*text_len = raw;
+	return 0;
+}

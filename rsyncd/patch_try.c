@@ -1,0 +1,294 @@
+/* The kinds of patches, each tried on one pair of contents. */
+#include <unistd.h>
+
+#include "lib/base.h"
+#include "lib/file.h"
+
+#include "rsyncd/delta.h"
+#include "rsyncd/gzip.h"
+#include "rsyncd/patch_try.h"
+
+#define RSYNC_PIECE (4UL << 20) /* of a librsync delta */
+
+void
+attempt_clear(struct attempt *a)
+{
+	free(a->op.header);
+	free(a->piece);
+	spool_clear(&a->packed);
+	*a = (struct attempt){ .packed = { .dirfd = a->packed.dirfd,
+					   .fd = -1 } };
+}
+
+struct patch_worker *
+patch_worker_new(int level, int tmp_dirfd)
+{
+	struct patch_worker *w = base_alloc(sizeof(*w));
+
+	w->coder = frame_coder_new(level);
+	w->decoder = frame_decoder_new();
+	w->tmp_dirfd = tmp_dirfd;
+	/* pages that are never touched cost nothing */
+	w->old_room = base_alloc(FRAME_PREFIX_MAX);
+	w->new_room = base_alloc(FRAME_RAW_MAX);
+	return w;
+}
+
+void
+patch_worker_free(struct patch_worker *w)
+{
+	frame_coder_free(w->coder);
+	frame_decoder_free(w->decoder);
+	free(w->old_room);
+	free(w->new_room);
+	buf_clear(&w->frame);
+	free(w);
+}
+
+/* ---- zstd, whole ---- */
+
+/* Bytes [at, at + len) of a side: where they are in memory, or read. */
+static int
+look(const struct side *s, uint64_t at, size_t len, char *room,
+     const char **bytes, struct err *e)
+{
+	*bytes = s->mem ? s->mem + at : room;
+	return s->mem ? 0 : read_at(s->fd, at, room, len, e);
+}
+
+/* What of the old content is the prefix for this piece of the new one: all,
+ * or what stands around the same place. */
+static void
+choose_window(struct patch_piece *p, uint64_t at, uint64_t new_size,
+	      uint64_t old_size)
+{
+	uint64_t middle, half = FRAME_PREFIX_MAX / 2;
+
+	if (old_size <= FRAME_PREFIX_MAX) {
+		p->base_len = (uint32_t)old_size;
+		return;
+	}
+	middle = (uint64_t)((double)old_size *
+			    ((double)(at + p->raw / 2) / (double)new_size));
+	p->base_at = middle < half ? 0 : middle - half;
+	if (p->base_at > old_size - FRAME_PREFIX_MAX)
+		p->base_at = old_size - FRAME_PREFIX_MAX;
+	p->base_len = FRAME_PREFIX_MAX;
+}
+
+/* Pack `raw` with its prefix as the attempt's next piece. */
+static int
+add_piece(struct patch_worker *w, struct attempt *a,
+	  const struct patch_piece *shape, const char *raw, const char *prefix,
+	  struct err *e)
+{
+	struct patch_piece *p;
+
+	if (a->op.pieces == a->room) {
+		a->room = a->room ? a->room * 2 : 4;
+		a->piece = base_resize(a->piece, a->room, sizeof(*a->piece));
+	}
+	p = &a->piece[a->op.pieces++];
+	*p = *shape;
+	buf_reset(&w->frame);
+	frame_pack(w->coder, raw, p->raw, prefix, p->base_len, &w->frame);
+	p->at = a->packed.len;
+	p->size = (uint32_t)w->frame.len;
+	digest_of(w->frame.at, w->frame.len, &p->hash);
+	return spool_add(&a->packed, w->frame.at, w->frame.len, e);
+}
+
+int
+try_zstd(struct patch_worker *w, const struct side *old, const struct side *new,
+	 struct attempt *a, struct err *e)
+{
+	const char *raw, *prefix = NULL;
+	uint64_t at;
+
+	a->op.kind = old ? PATCH_ZSTD : PATCH_WHOLE;
+	for (at = 0; at < new->size; at += FRAME_RAW_MAX) {
+		struct patch_piece p = { 0 };
+
+		p.raw = new->size - at < FRAME_RAW_MAX
+				? (uint32_t)(new->size - at)
+				: (uint32_t)FRAME_RAW_MAX;
+		if (old)
+			choose_window(&p, at, new->size, old->size);
+		if (old && look(old, p.base_at, p.base_len, w->old_room,
+				&prefix, e) < 0)
+			return -1;
+		if (look(new, at, p.raw, w->new_room, &raw, e) < 0 ||
+		    add_piece(w, a, &p, raw, prefix, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* ---- rsync ---- */
+
+struct delta_out {
+	struct patch_worker *w;
+	struct attempt *a;
+	struct buf raw;
+};
+
+static int
+cut_piece(struct delta_out *d, struct err *e)
+{
+	struct patch_piece p = { .raw = (uint32_t)d->raw.len };
+	int got = d->raw.len == 0
+			  ? 0
+			  : add_piece(d->w, d->a, &p, d->raw.at, NULL, e);
+
+	buf_reset(&d->raw);
+	return got;
+}
+
+static int
+take_delta(void *ctx, const void *bytes, size_t len, struct err *e)
+{
+	struct delta_out *d = ctx;
+
+	buf_add(&d->raw, bytes, len);
+	return d->raw.len < RSYNC_PIECE ? 0 : cut_piece(d, e);
+}
+
+int
+try_rsync(struct patch_worker *w, const struct side *old,
+	  const struct side *new, struct attempt *a, struct err *e)
+{
+	AUTO_CLEAR(buf) signature = { 0 };
+	struct delta_out d = { .w = w, .a = a };
+	int got;
+
+	a->op.kind = PATCH_RSYNC;
+	got = delta_signature(old->fd, old->size, &signature, e);
+	if (got == 0)
+		got = delta_make(signature.at, signature.len, new->fd,
+				 new->size, take_delta, &d, e);
+	if (got == 0)
+		got = cut_piece(&d, e);
+	buf_clear(&d.raw);
+	return got;
+}
+
+/* ---- gzip ---- */
+
+static int
+write_inside(void *ctx, const void *bytes, size_t len, struct err *e)
+{
+	struct side *s = ctx;
+
+	s->size += len;
+	return fd_write_all(s->fd, bytes, len, e);
+}
+
+/* What is inside a gzip file, in a file without a name. 1, 0 or -1. */
+static int
+open_inside(const struct patch_worker *w, const struct side *s,
+	    struct side *inside, struct err *e)
+{
+	inside->fd = spool_file(w->tmp_dirfd, e);
+	if (inside->fd < 0)
+		return -1;
+	return gzip_open(s->fd, s->size, PATCH_GZIP_RAW_MAX, write_inside,
+			 inside, e);
+}
+
+static int
+try_inside(struct patch_worker *w, const struct side *old,
+	   const struct side *new, struct side *old_in, struct side *new_in,
+	   struct attempt *a, struct err *e)
+{
+	AUTO_FREE struct gzip_way *way = base_alloc(sizeof(*way));
+	int got = open_inside(w, new, new_in, e);
+
+	if (got > 0)
+		got = open_inside(w, old, old_in, e);
+	if (got > 0 && (old_in->size == 0 || new_in->size == 0))
+		return 0;
+	if (got > 0)
+		got = gzip_find(new->fd, new->size, new_in->fd, new_in->size,
+				way, e);
+	if (got <= 0)
+		return got;
+	if (try_zstd(w, old_in, new_in, a, e) < 0)
+		return -1;
+	a->op.kind = PATCH_GZIP;
+	a->op.level = (uint8_t)way->level;
+	a->op.mem_level = (uint8_t)way->mem_level;
+	a->op.header_len = way->header_len;
+	a->op.header = base_alloc(way->header_len);
+	memcpy(a->op.header, way->header, way->header_len);
+	a->op.new_raw = new_in->size;
+	a->op.old_raw = old_in->size;
+	return 1;
+}
+
+int
+try_gzip(struct patch_worker *w, const struct side *old, const struct side *new,
+	 struct attempt *a, struct err *e)
+{
+	struct side old_in = { .fd = -1 }, new_in = { .fd = -1 };
+	int got = try_inside(w, old, new, &old_in, &new_in, a, e);
+
+	if (old_in.fd >= 0)
+		close(old_in.fd);
+	if (new_in.fd >= 0)
+		close(new_in.fd);
+	return got;
+}
+
+/* ---- replay ---- */
+
+static int
+take_hash(void *ctx, const void *bytes, size_t len, struct err *e)
+{
+	(void)e;
+	digest_add(ctx, bytes, len);
+	return 0;
+}
+
+static int
+take_pieces(struct patch_take *t, const struct attempt *a, struct err *e)
+{
+	AUTO_FREE char *room = NULL;
+	size_t i, most = 0;
+
+	for (i = 0; i < a->op.pieces; i++)
+		most = a->piece[i].size > most ? a->piece[i].size : most;
+	room = base_alloc(most);
+	for (i = 0; i < a->op.pieces; i++)
+		if (spool_read(&a->packed, a->piece[i].at, room,
+			       a->piece[i].size, e) < 0 ||
+		    patch_take_piece(t, room, a->piece[i].size, e) < 0)
+			return -1;
+	return patch_take_end(t, e);
+}
+
+int
+try_replay(const struct attempt *a, int old_fd, int tmp_dirfd,
+	   const struct digest *hash, struct err *e)
+{
+	struct patch_table table = { .piece = a->piece,
+				     .pieces = a->op.pieces };
+	struct digest_run run;
+	struct patch_take_opts o = { .table = &table,
+				     .op = &a->op,
+				     .base_fd = old_fd,
+				     .tmp_dirfd = tmp_dirfd,
+				     .sink = take_hash,
+				     .ctx = &run };
+	AUTO(patch_take) t = NULL;
+	struct digest got;
+
+	digest_begin(&run);
+	if (patch_take_open(&t, &o, e) < 0 || take_pieces(t, a, e) < 0)
+		return -1;
+	digest_end(&run, &got);
+	if (!digest_eq(&got, hash))
+		return err_set(e, ERR_REFUSED,
+			       "its patch makes something else: was the file "
+			       "changed meanwhile?");
+	return 0;
+}
