@@ -199,7 +199,8 @@ class Ostree(Way):
 
 
 class Casync(Way):
-    name, slow, shaped, crowd = "casync", True, False, False
+    name, lost, slow = "casync", ("hard link",), True
+    shaped = crowd = False
 
     def prepare(self, trees, cache):
         def make(fresh):

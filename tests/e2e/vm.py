@@ -139,9 +139,10 @@ class Rsyncd(Process):
 
 
 class Edeployd(Process):
-    """The server with one section over `site`, and edeployctl beside it."""
+    """The server with one section over `site`, and edeployctl beside it;
+    `more` lines of configuration."""
 
-    def __init__(self, programs, site, boot, work, cmdline):
+    def __init__(self, programs, site, boot, work, cmdline, more=""):
         self.programs, self.work, self.site = programs, work, site
         self.conf = f"{work}/edeploy.conf"
         bootdir = f"{work}/boot"
@@ -153,7 +154,7 @@ class Edeployd(Process):
         with open(self.conf, "w") as f:
             f.write(f"[SERVER]\nCONFIGDIR={site}\nLOGDIR={work}/log\n"
                     f"STOREDIR={work}/store\nBOOTDIR={bootdir}\n"
-                    f"LOCKFILE={work}/lock\nSOCKET={work}/sock\n")
+                    f"LOCKFILE={work}/lock\nSOCKET={work}/sock\n{more}")
         self.port = free_port()
         self.log = open(f"{work}/edeployd.log", "ab")
         super().__init__([f"{programs}/edeployd", "-c", self.conf,
