@@ -85,8 +85,7 @@ frame_pack(struct frame_coder *c, const void *raw, size_t raw_len,
 	must(ZSTD_CCtx_reset(c->z, ZSTD_reset_session_only));
 	set(c, ZSTD_c_enableLongDistanceMatching,
 	    prefix_len > 0 ? ZSTD_ps_enable : ZSTD_ps_disable);
-	set(c, ZSTD_c_windowLog,
-	    prefix_len > 0 ? window_log(raw_len + prefix_len) : 0);
+	set(c, ZSTD_c_windowLog, window_log(raw_len + prefix_len));
 	must(ZSTD_CCtx_refPrefix(c->z, prefix, prefix_len));
 	got = ZSTD_compress2(c->z, at, room, raw, raw_len);
 	must(got);
