@@ -25,10 +25,8 @@ enter_places_add(struct enter_places *p, bool state, const char *path)
 	p->at[p->len++] = (struct enter_place){ state, base_strdup(path) };
 }
 
-/* Relative, without anything that leads elsewhere or that a line cannot hold.
- */
-static bool
-path_ok(const char *path)
+bool
+enter_path_ok(const char *path)
 {
 	const char *c = path;
 
@@ -77,7 +75,7 @@ enter_places_parse(struct enter_places *out, const char *text, const char *name,
 				       "nor \"version PATH\"",
 				       name, n);
 		line += state ? strlen("state ") : strlen("version ");
-		if (!path_ok(line))
+		if (!enter_path_ok(line))
 			return err_set(e, ERR_INPUT,
 				       "%s, line %zu: not a path below the "
 				       "root",

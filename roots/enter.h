@@ -30,6 +30,10 @@ struct enter_places {
 	size_t len;
 };
 
+/* A path below the root that a line of a text can hold: relative, no part of
+ * it empty, "." or "..", no blank. */
+bool enter_path_ok(const char *path);
+
 /* Strictly that. ERR_INPUT. Clear `out` in any case. */
 int enter_places_parse(struct enter_places *out, const char *text,
 		       const char *name, struct err *e);
