@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lib/base.h"
 #include "lib/buf.h"
 #include "lib/err.h"
 

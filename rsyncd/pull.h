@@ -8,7 +8,8 @@
  * folder holds, and know that it is right. The folder is complete and durable
  * (one syncfs) when pull returns 0; before that it must not be used.
  * Called again after any failure it goes on: what is there and right is kept.
- */
+ * File systems may be mounted below: each is made durable, and a hard link from
+ * one to another becomes a copy. */
 
 enum pull_share {
 	PULL_COPY,    /* unchanged files of the base are copied */
@@ -41,6 +42,7 @@ struct pull_opts {
 	bool allow_downgrade;
 	bool dry_run; /* say what would be done, write nothing */
 	bool strict;  /* remove what is in `into` and not in the tree */
+	bool keep;    /* let it stay: other file systems may be mounted below */
 	int threads;  /* that decode and write; 0: 2 */
 	void (*progress)(void *ctx, const struct pull_progress *p);
 	void *ctx;

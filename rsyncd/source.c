@@ -181,6 +181,7 @@ read_small(struct source *s, const char *path, size_t max, struct buf *out,
 	struct stat st;
 	int there;
 	ssize_t n;
+	char *at;
 
 	free(STEAL(s->file)); /* a HEAD may have been replaced */
 	there = open_file(s, path, e);
@@ -192,10 +193,11 @@ read_small(struct source *s, const char *path, size_t max, struct buf *out,
 		return err_set(e, ERR_INPUT,
 			       "%s/%s: larger than %zu bytes, or no file",
 			       s->where, path, max);
-	n = pread(s->file_fd, buf_room(out, (size_t)st.st_size),
-		  (size_t)st.st_size, 0);
+	at = buf_room(out, (size_t)st.st_size + 1);
+	n = pread(s->file_fd, at, (size_t)st.st_size, 0);
 	if (n < 0)
 		return err_sys(e, "%s/%s", s->where, path);
+	at[n] = '\0';
 	out->len += (size_t)n;
 	s->bytes += (size_t)n;
 	return 1;
@@ -286,14 +288,23 @@ ask(struct taking *t, struct http_get *g, void (*rewind)(struct taking *t),
 	}
 }
 
+static char *
+url_of(const struct source *s, const struct source_span *span)
+{
+	if (span->fresh < SOURCE_RENAMED)
+		return base_printf("%s/%s", s->where, span->path);
+	return base_printf("%s/%s?again=%lld", s->where, span->path,
+			   (long long)clock_wall_ms());
+}
+
 static int
 fetch_range(struct taking *t, const struct source_span *span, struct err *e)
 {
-	AUTO_FREE char *url = base_printf("%s/%s", t->s->where, span->path);
+	AUTO_FREE char *url = url_of(t->s, span);
 	struct http_get g = { .url = url,
 			      .at = span->at,
 			      .len = span->len,
-			      .fresh = span->fresh,
+			      .fresh = span->fresh != SOURCE_ANY,
 			      .take = take_some,
 			      .ctx = t };
 	int status = 0;

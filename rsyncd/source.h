@@ -32,10 +32,14 @@ void source_close(struct source *s);
 int source_small(struct source *s, const char *path, size_t max, bool fresh,
 		 struct buf *out, struct err *e);
 
+/* Past every cache, since what one keeps may be damaged. Those that do not heed
+ * Cache-Control heed another name: ?again=N. */
+enum source_fresh { SOURCE_ANY, SOURCE_FRESH, SOURCE_RENAMED };
+
 struct source_span {
 	const char *path;
 	uint64_t at, len; /* bytes [at, at + len); len > 0 */
-	bool fresh;       /* past every cache: one of them may be damaged */
+	enum source_fresh fresh;
 };
 
 /* Bytes of a file, in order, to `take`, which sees each byte once: a broken

@@ -137,28 +137,28 @@ serve(int fd)
 static const struct {
 	const char *path;
 	uint64_t at, len;
-	bool fresh;
+	enum source_fresh fresh;
 	int want; /* 0, or the kind of failure */
 } rows[] = {
-	{ "plain", 0, FILE_LEN, false, 0 },
-	{ "plain", 0, 1, false, 0 },
-	{ "plain", 12345, 54321, false, 0 },
-	{ "plain", FILE_LEN - 1, 1, false, 0 },
-	{ "plain", FILE_LEN - 1, 2, false, ERR_INPUT },
-	{ "short", 0, 50000, false, 0 },
-	{ "short", 40000, 10001, false, ERR_INPUT },
-	{ "cut", 0, FILE_LEN, false, 0 },
-	{ "cut", 5, 20000, false, 0 },
-	{ "norange", 0, FILE_LEN, false, 0 },
-	{ "norange", 0, 5000, false, 0 },
-	{ "norange", 1, 5000, false, ERR_PEER },
-	{ "lies", 100, 200, false, ERR_PEER },
-	{ "gone", 0, 10, false, ERR_INPUT },
-	{ "moved", 0, 10, false, ERR_INPUT },
-	{ "busy", 10, 20, false, 0 },
-	{ "fresh", 10, 20, false, ERR_INPUT },
-	{ "fresh", 10, 20, true, 0 },
-	{ "stall", 0, FILE_LEN, false, 0 },
+	{ "plain", 0, FILE_LEN, SOURCE_ANY, 0 },
+	{ "plain", 0, 1, SOURCE_ANY, 0 },
+	{ "plain", 12345, 54321, SOURCE_ANY, 0 },
+	{ "plain", FILE_LEN - 1, 1, SOURCE_ANY, 0 },
+	{ "plain", FILE_LEN - 1, 2, SOURCE_ANY, ERR_INPUT },
+	{ "short", 0, 50000, SOURCE_ANY, 0 },
+	{ "short", 40000, 10001, SOURCE_ANY, ERR_INPUT },
+	{ "cut", 0, FILE_LEN, SOURCE_ANY, 0 },
+	{ "cut", 5, 20000, SOURCE_ANY, 0 },
+	{ "norange", 0, FILE_LEN, SOURCE_ANY, 0 },
+	{ "norange", 0, 5000, SOURCE_ANY, 0 },
+	{ "norange", 1, 5000, SOURCE_ANY, ERR_PEER },
+	{ "lies", 100, 200, SOURCE_ANY, ERR_PEER },
+	{ "gone", 0, 10, SOURCE_ANY, ERR_INPUT },
+	{ "moved", 0, 10, SOURCE_ANY, ERR_INPUT },
+	{ "busy", 10, 20, SOURCE_ANY, 0 },
+	{ "fresh", 10, 20, SOURCE_ANY, ERR_INPUT },
+	{ "fresh", 10, 20, SOURCE_FRESH, 0 },
+	{ "stall", 0, FILE_LEN, SOURCE_ANY, 0 },
 };
 
 struct got {
@@ -192,7 +192,7 @@ check_row(const char *where, size_t i)
 	int bad;
 
 	CHECK(i, source_open(&s, &o, &e) == 0);
-	source_small(s, "reset", FILE_LEN, false, &reset, &e);
+	source_small(s, "reset", FILE_LEN, SOURCE_ANY, &reset, &e);
 	bad = source_range(s, &span, keep, &g, &e);
 	CHECK_SHOW(i, (bad ? (int)e.kind : 0) == rows[i].want, "%s", e.text);
 	CHECK(i, g.b.len <= rows[i].len &&
@@ -217,7 +217,7 @@ static void
 check_small(const char *where)
 {
 	struct source_opts o = { .where = where, .tries = 2 };
-	struct source_span span = { "plain", 0, FILE_LEN, false };
+	struct source_span span = { "plain", 0, FILE_LEN, 0 };
 	AUTO_CLEAR(buf) b = { 0 };
 	struct got g = { .most = 5 };
 	struct source *s = NULL;
@@ -271,11 +271,11 @@ check_folder(void)
 {
 	char dir[] = "/tmp/source_test.XXXXXX", path[128];
 	static const struct source_span spans[] = {
-		{ "plain", 7, 99, false },
-		{ "gone", 0, 9, false },
-		{ "../etc/passwd", 0, 9, false },
-		{ "link", 0, 9, false },
-		{ "plain", FILE_LEN, 9, false }
+		{ "plain", 7, 99, 0 },
+		{ "gone", 0, 9, 0 },
+		{ "../etc/passwd", 0, 9, 0 },
+		{ "link", 0, 9, 0 },
+		{ "plain", FILE_LEN, 9, 0 }
 	};
 	struct source_opts o = { .where = dir };
 	struct source *s = NULL;

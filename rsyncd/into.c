@@ -1,0 +1,486 @@
+/* The folder that is filled: what of it is there and right, and what is done to
+ * it besides the contents of files. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include "lib/base.h"
+#include "lib/beneath.h"
+#include "lib/file.h"
+#include "rsyncd/job.h"
+#include "rsyncd/lanes.h"
+#include "rsyncd/stand.h"
+#include "rsyncd/place.h"
+
+int
+into_open(struct job *j, struct err *e)
+{
+	const struct pull_opts *o = j->o;
+
+	if (!o->dry_run && dir_make(o->into, 0755, e) < 0)
+		return -1;
+	j->into = open(o->into, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (j->into < 0 && errno == ENOENT && o->dry_run)
+		return 0;
+	if (j->into < 0)
+		return err_sys(e, "%s", o->into);
+	if (flock(j->into, LOCK_EX | LOCK_NB) < 0)
+		return err_set(e, ERR_REFUSED,
+			       "%s: another pull works on this folder",
+			       o->into);
+	return 0;
+}
+
+/* ---- what is there ---- */
+
+static int
+meet_stranger(void *ctx, const char *path, struct err *e)
+{
+	struct job *j = ctx;
+
+	if (j->o->keep || str_eq(path, JOB_WORK))
+		return 0;
+	if (!j->o->strict)
+		return err_set(e, ERR_REFUSED,
+			       "%s/%s is not part of %s %s: name another "
+			       "folder, or remove what is there (strict)",
+			       j->o->into, path, j->seal->role,
+			       j->seal->version);
+	return j->o->dry_run ? 0 : place_remove(j->into, path, true, e);
+}
+
+/* What is in the way and no folder's or file's business to give way to. */
+static int
+clear_way(struct job *j, const struct manifest_entry *x, struct err *e)
+{
+	struct stat st;
+
+	if (x->type == 'd' || j->o->dry_run ||
+	    fstatat(j->into, x->path, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    !S_ISDIR(st.st_mode))
+		return 0;
+	return place_remove(j->into, x->path, j->o->strict, e);
+}
+
+static int
+hash_here(struct job *j, int lane, size_t i, struct err *e)
+{
+	const struct manifest_entry *x = &j->m->entry[i];
+	AUTO_CLOSE int fd = open_beneath(j->into, x->path, O_RDONLY, 0);
+	struct digest d;
+
+	if (fd < 0)
+		return err_sys(e, "%s", x->path);
+	if (place_hash(fd, x->size, j->room[lane], &d, x->path, e) < 0)
+		return e->kind == ERR_INPUT ? 0 : -1;
+	stage_add(j, x->size);
+	return digest_eq(&d, &x->hash);
+}
+
+struct looking {
+	struct job *j;
+	struct walk_look *pool[LANES_MAX];
+};
+
+static int
+look_one(void *ctx, int lane, size_t i, struct err *e)
+{
+	struct looking *l = ctx;
+	struct job *j = l->j;
+	const struct manifest_entry *x = &j->m->entry[i];
+	int is = stand_entry(l->pool[lane], j->into, x, NULL, e);
+	int right = 1;
+
+	if (is < 0)
+		return -1;
+	if (is == STAND_OTHER)
+		return clear_way(j, x, e);
+	if (is == STAND_ABSENT)
+		return 0;
+	if (x->type == 'f' && x->size > 0)
+		right = hash_here(j, lane, i, e);
+	if (right > 0)
+		j->entry[i] = is == STAND_SAME ? ENTRY_DONE : ENTRY_CONTENT;
+	return right < 0 ? -1 : 0;
+}
+
+static int
+look_tick(void *ctx, struct err *e)
+{
+	struct looking *l = ctx;
+
+	return stage_tick(l->j, e);
+}
+
+static bool
+is_empty(const struct job *j)
+{
+	char **names = dir_names(j->o->into);
+	size_t i, n = 0;
+
+	for (i = 0; names && names[i]; i++)
+		n += !str_eq(names[i], "lost+found") &&
+		     !str_eq(names[i], JOB_WORK);
+	names_free(names);
+	return n == 0;
+}
+
+/* Contents that an entry was found to hold. */
+static void
+note_wants(struct job *j)
+{
+	size_t i;
+
+	for (i = 0; i < j->m->len; i++) {
+		const struct manifest_entry *x = &j->m->entry[i];
+		struct want *w;
+
+		if (x->type != 'f' || x->size == 0 ||
+		    j->entry[i] == ENTRY_ABSENT)
+			continue;
+		w = &j->want[contents_find(j->h.contents, &x->hash)->at];
+		if (w->state != WANT_HERE)
+			w->here = (uint32_t)i;
+		w->state = WANT_HERE;
+	}
+}
+
+int
+into_through(struct job *j, struct err *e)
+{
+	struct looking l = { .j = j };
+	struct lanes_each each = { j->threads, j->m->len, look_one, look_tick,
+				   &l };
+	int i, bad;
+
+	if (manifest_find(j->m, JOB_WORK))
+		return err_set(e, ERR_REFUSED, "the tree holds " JOB_WORK);
+	if (j->into < 0 || is_empty(j))
+		return 0;
+	if (!j->o->dry_run && place_remove(j->into, JOB_WORK, true, e) < 0)
+		return -1;
+	if (stand_strangers(j->into, j->m, meet_stranger, j, e) < 0)
+		return -1;
+	for (i = 0; i < j->threads; i++)
+		l.pool[i] = walk_look_new();
+	stage_begin(j, "look", j->m->bytes);
+	bad = lanes_each(&each, e);
+	stage_end(j);
+	for (i = 0; i < j->threads; i++)
+		walk_look_free(l.pool[i]);
+	if (bad == 0)
+		note_wants(j);
+	return bad;
+}
+
+/* ---- room ---- */
+
+/* What one of the file systems below `into` is to take. */
+struct room {
+	dev_t dev;
+	const char *path; /* a folder on it */
+	uint64_t bytes, files;
+};
+
+struct rooms {
+	struct room at[16];
+	size_t len;
+};
+
+static bool
+will_share(const struct job *j, size_t entry)
+{
+	const struct manifest_entry *x = &j->m->entry[entry];
+
+	return j->base.m && j->o->share != PULL_COPY &&
+	       contents_find(j->base.h.contents, &x->hash);
+}
+
+/* Of the file system on which the folder of entry `i` is or will be; NULL:
+ * not known. */
+static struct room *
+room_of(struct rooms *r, const struct job *j, const char *folder)
+{
+	struct stat st;
+	size_t i;
+
+	if (fstatat(j->into, folder, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return NULL; /* will be made in one that is there */
+	for (i = 0; i < r->len && r->at[i].dev != st.st_dev; i++)
+		;
+	if (i == ARRAY_LEN(r->at))
+		return NULL;
+	if (i == r->len)
+		r->at[r->len++] = (struct room){ st.st_dev, folder, 0, 0 };
+	return &r->at[i];
+}
+
+/* Entries come in the order of their folders, so the last folder's answer does
+ * for most. */
+static void
+count_needs(struct rooms *r, const struct job *j)
+{
+	size_t *number = base_array(j->m->len + 1, sizeof(*number));
+	size_t i;
+
+	for (i = 0; i < j->m->len; i++) {
+		const struct manifest_entry *x = &j->m->entry[i];
+		const char *slash = strrchr(x->path, '/');
+		AUTO_FREE char *up =
+			slash ? base_strndup(x->path, (size_t)(slash - x->path))
+			      : base_strdup(".");
+		size_t above = number[manifest_find(j->m, up) - j->m->entry];
+		struct room *own =
+			x->type == 'd' ? room_of(r, j, x->path) : NULL;
+
+		number[i] = own ? (size_t)(own - r->at) : above;
+		if (j->entry[i] != ENTRY_ABSENT)
+			continue;
+		r->at[above].files += x->type != 'h';
+		if (x->type == 'f' && !x->sparse && !will_share(j, i))
+			r->at[above].bytes += (x->size + 4095) / 4096 * 4096;
+	}
+	free(number);
+}
+
+static int
+has_room(const struct job *j, const struct room *r, struct err *e)
+{
+	AUTO_CLOSE int fd =
+		open_beneath(j->into, r->path, O_RDONLY | O_DIRECTORY, 0);
+	struct statvfs v;
+	uint64_t left;
+
+	if (fd < 0 || fstatvfs(fd, &v) < 0)
+		return 0;
+	left = (uint64_t)v.f_bavail * v.f_frsize;
+	if (r->bytes > left)
+		return err_set(e, ERR_SYS,
+			       "%s/%s: no room: %s %s needs %" PRIu64
+			       " MB more there, %" PRIu64 " MB are free",
+			       j->o->into, r->path, j->seal->role,
+			       j->seal->version, r->bytes / 1000000,
+			       left / 1000000);
+	if (v.f_files > 0 && r->files > v.f_favail && j->o->share != PULL_LINK)
+		return err_set(e, ERR_SYS,
+			       "%s/%s: no room: %s %s has %" PRIu64
+			       " files more there, %" PRIu64 " inodes are free",
+			       j->o->into, r->path, j->seal->role,
+			       j->seal->version, r->files,
+			       (uint64_t)v.f_favail);
+	return 0;
+}
+
+int
+into_room(struct job *j, struct err *e)
+{
+	struct rooms r = { 0 };
+	size_t i;
+
+	if (j->into < 0 || !room_of(&r, j, "."))
+		return 0;
+	count_needs(&r, j);
+	for (i = 0; i < r.len; i++)
+		if (has_room(j, &r.at[i], e) < 0)
+			return -1;
+	return 0;
+}
+
+/* ---- folders, links, devices ---- */
+
+int
+into_folders(struct job *j, struct err *e)
+{
+	size_t i;
+
+	for (i = 1; i < j->m->len; i++) {
+		const struct manifest_entry *x = &j->m->entry[i];
+
+		if (x->type != 'd' || j->entry[i] != ENTRY_ABSENT)
+			continue;
+		if (place_make(j->into, x, e) < 0)
+			return -1;
+		j->entry[i] = ENTRY_CONTENT;
+	}
+	if (mkdirat(j->into, JOB_WORK, 0700) < 0 && errno != EEXIST)
+		return err_sys(e, "%s/" JOB_WORK, j->o->into);
+	j->work = open_beneath(j->into, JOB_WORK, O_RDONLY | O_DIRECTORY, 0);
+	return j->work < 0 ? err_sys(e, "%s/" JOB_WORK, j->o->into) : 0;
+}
+
+/* A file whose bytes are right, or an empty one. */
+static int
+finish_file(struct job *j, size_t i, struct err *e)
+{
+	const struct manifest_entry *x = &j->m->entry[i];
+	int fd;
+
+	if (j->entry[i] == ENTRY_CONTENT &&
+	    x->size > 0) { /* attributes too many: it is easier anew */
+		struct place_from from = { .room = j->room[0],
+					   .reflink = true };
+		struct digest d;
+
+		from.fd = open_beneath(j->into, x->path, O_RDONLY, 0);
+		fd = from.fd;
+		if (fd < 0)
+			return err_sys(e, "%s", x->path);
+		if (place_copy(j->into, x, &from, &d, e) < 0) {
+			close(fd);
+			return -1;
+		}
+		close(fd);
+		return digest_eq(&d, &x->hash)
+			       ? 0
+			       : err_set(e, ERR_SYS, "%s: it changed meanwhile",
+					 x->path);
+	}
+	fd = place_open(j->into, x->path, e);
+	return fd < 0 ? -1 : place_close(fd, x, e);
+}
+
+static int
+finish_files(struct job *j, struct err *e)
+{
+	size_t i;
+
+	for (i = 0; i < j->m->len; i++) {
+		const struct manifest_entry *x = &j->m->entry[i];
+
+		if (x->type != 'f' || j->entry[i] == ENTRY_DONE)
+			continue;
+		if (j->entry[i] == ENTRY_ABSENT && x->size > 0)
+			return err_set(e, ERR_PEER, "%s: nothing holds it",
+				       x->path);
+		if (finish_file(j, i, e) < 0)
+			return -1;
+		j->entry[i] = ENTRY_DONE;
+	}
+	return 0;
+}
+
+/* A hard link that would lead to another file system is a copy there. */
+static int
+make_other(struct job *j, const struct manifest_entry *x, struct err *e)
+{
+	const struct manifest_entry *target;
+	struct manifest_entry copy;
+	struct place_from from = { .room = j->room[0] };
+	struct digest d;
+	AUTO_CLOSE int fd = -1;
+
+	if (place_make(j->into, x, e) == 0)
+		return 0;
+	target = x->type == 'h' ? manifest_find(j->m, x->link) : NULL;
+	if (!target || errno != EXDEV)
+		return -1;
+	*e = (struct err){ 0 };
+	copy = *target;
+	copy.path = x->path;
+	if (copy.type != 'f')
+		return place_make(j->into, &copy, e);
+	from.fd = fd = open_beneath(j->into, target->path, O_RDONLY, 0);
+	if (fd < 0)
+		return err_sys(e, "%s", target->path);
+	return place_copy(j->into, &copy, &from, &d, e);
+}
+
+/* Hard links to a file that was made anew lead to the old one. */
+static bool
+is_right(const struct job *j, size_t i)
+{
+	const struct manifest_entry *x = &j->m->entry[i];
+
+	if (x->type == 'h')
+		return j->entry[i] == ENTRY_DONE && stand_linked(j->into, x);
+	return j->entry[i] == ENTRY_DONE;
+}
+
+static int
+finish_others(struct job *j, struct err *e)
+{
+	size_t i;
+
+	for (i = 0; i < j->m->len; i++) {
+		const struct manifest_entry *x = &j->m->entry[i];
+
+		if (x->type == 'f' || x->type == 'd' || is_right(j, i))
+			continue;
+		if (make_other(j, x, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Each file system on which the tree has folders. */
+static int
+sync_all(struct job *j, struct err *e)
+{
+	dev_t seen[16];
+	size_t i, k, n = 0;
+
+	for (i = 0; i < j->m->len; i++) {
+		AUTO_CLOSE int fd = -1;
+		struct stat st;
+
+		if (j->m->entry[i].type != 'd' ||
+		    fstatat(j->into, j->m->entry[i].path, &st,
+			    AT_SYMLINK_NOFOLLOW) < 0)
+			continue;
+		for (k = 0; k < n && seen[k] != st.st_dev; k++)
+			;
+		if (k < n || n == ARRAY_LEN(seen))
+			continue;
+		seen[n++] = st.st_dev;
+		fd = open_beneath(j->into, j->m->entry[i].path,
+				  O_RDONLY | O_DIRECTORY, 0);
+		if (fd < 0 || syncfs(fd) < 0)
+			return err_sys(e, "make %s/%s durable", j->o->into,
+				       j->m->entry[i].path);
+	}
+	return 0;
+}
+
+/* Some file systems that may be mounted here know no owners and modes (an EFI
+ * partition): what their top folder is, they say. */
+static int
+dress_folder(struct job *j, const struct manifest_entry *x, struct err *e)
+{
+	struct stat in, st;
+	int why;
+
+	if (place_dress(j->into, x, e) == 0)
+		return 0;
+	why = errno;
+	if ((why != EPERM && why != EOPNOTSUPP && why != EINVAL) ||
+	    fstat(j->into, &in) < 0 ||
+	    fstatat(j->into, x->path, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    st.st_dev == in.st_dev)
+		return -1;
+	*e = (struct err){ 0 };
+	return 0;
+}
+
+int
+into_finish(struct job *j, struct err *e)
+{
+	size_t i;
+
+	if (finish_files(j, e) < 0 || finish_others(j, e) < 0)
+		return -1;
+	if (place_remove(j->into, JOB_WORK, true, e) < 0)
+		return -1;
+	for (i = j->m->len; i-- > 0;)
+		if (j->m->entry[i].type == 'd' &&
+		    dress_folder(j, &j->m->entry[i], e) < 0)
+			return -1;
+	stage_begin(j, "sync", 0);
+	if (sync_all(j, e) < 0)
+		return -1;
+	stage_end(j);
+	return 0;
+}

@@ -1,0 +1,482 @@
+/* First everything by patches that can be had by patches: they are small. Then
+ * what only frames have. Then whatever frames give for nothing, or for less
+ * than the patches they save; a greedy choice, which is the best one in the
+ * common cases: one delta that has it all, or frames alone. */
+#include "rsyncd/plan.h"
+
+#include "lib/base.h"
+
+#define ROUNDS 3
+#define UNKNOWN INT64_MIN
+#define NEVER INT64_MAX
+
+/* Where a content is in the packs. */
+struct spot {
+	const unsigned char *head;
+	uint32_t pack, blob;
+};
+
+struct planning {
+	const struct plan_in *in;
+	struct plan *p;
+	int64_t **cost; /* [delta][op], with all that it stands on */
+	int64_t *want_cost;
+	struct spot *spot;
+	size_t spots;
+	uint64_t **gain; /* [pack][frame] */
+};
+
+/* ---- patches ---- */
+
+static uint64_t
+pieces_size(const struct patch_table *t, const struct patch_op *op)
+{
+	uint64_t sum = 0;
+	size_t i;
+
+	for (i = 0; i < op->pieces; i++)
+		sum += t->piece[op->piece + i].size;
+	return sum;
+}
+
+/* The newest table before `before` that can make this content, and the op. */
+static int64_t cost_of(struct planning *g, const unsigned char head[12],
+		       size_t before, size_t *delta, size_t *op);
+
+static int64_t
+cost_of_op(struct planning *g, size_t delta, size_t i)
+{
+	const struct patch_table *t = g->in->delta[delta];
+	const struct patch_op *op = &t->op[i];
+	int64_t *cost = &g->cost[delta][i];
+	int64_t below = 0;
+	size_t d, o;
+
+	if (*cost != UNKNOWN)
+		return *cost;
+	if (op->kind != PATCH_WHOLE &&
+	    !g->in->at_hand(g->in->ctx, op->old_head, op->old_size))
+		below = cost_of(g, op->old_head, delta, &d, &o);
+	*cost = below == NEVER ? NEVER : below + (int64_t)pieces_size(t, op);
+	return *cost;
+}
+
+static int64_t
+cost_of(struct planning *g, const unsigned char head[12], size_t before,
+	size_t *delta, size_t *op)
+{
+	int64_t best = NEVER;
+	size_t d = before;
+
+	while (d-- > 0) {
+		const struct patch_table *t = g->in->delta[d];
+		const struct patch_op *x = patch_find(t, head);
+		int64_t cost;
+
+		if (!x)
+			continue;
+		cost = cost_of_op(g, d, (size_t)(x - t->op));
+		if (cost >= best)
+			continue;
+		best = cost;
+		*delta = d;
+		*op = (size_t)(x - t->op);
+	}
+	return best;
+}
+
+/* ---- frames ---- */
+
+static int
+by_head(const void *a, const void *b)
+{
+	const struct spot *x = a, *y = b;
+	int order = memcmp(x->head, y->head, 12);
+
+	return order ? order : x->pack < y->pack ? -1 : x->pack > y->pack;
+}
+
+static void
+index_packs(struct planning *g)
+{
+	size_t i, k, n = 0;
+
+	for (i = 0; i < g->in->packs; i++)
+		n += g->in->pack[i]->blobs;
+	g->spot = base_array(n, sizeof(*g->spot));
+	for (i = 0; i < g->in->packs; i++)
+		for (k = 0; k < g->in->pack[i]->blobs; k++)
+			g->spot[g->spots++] =
+				(struct spot){ g->in->pack[i]->blob[k].head,
+					       (uint32_t)i, (uint32_t)k };
+	qsort(g->spot, n, sizeof(*g->spot), by_head);
+}
+
+/* Of the first pack that has it, in this size. */
+static const struct spot *
+find_spot(const struct planning *g, const struct plan_want *w)
+{
+	size_t low = 0, high = g->spots;
+
+	while (low < high) {
+		size_t mid = (low + high) / 2;
+
+		if (memcmp(g->spot[mid].head, w->head, 12) < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	for (; low < g->spots && memcmp(g->spot[low].head, w->head, 12) == 0;
+	     low++) {
+		const struct spot *s = &g->spot[low];
+
+		if (g->in->pack[s->pack]->blob[s->blob].size == w->size)
+			return s;
+	}
+	return NULL;
+}
+
+size_t
+plan_frame_at(const struct pack_table *t, uint64_t at)
+{
+	size_t low = 0, high = t->frames;
+
+	while (low < high) {
+		size_t mid = (low + high) / 2;
+
+		if (t->frame[mid].raw_at + t->frame[mid].raw <= at)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+void
+plan_overlap(const struct pack_frame *f, uint64_t at, uint64_t size,
+	     uint64_t *from, uint64_t *to)
+{
+	uint64_t end = f->raw_at + f->raw;
+
+	*from = at > f->raw_at ? at : f->raw_at;
+	*to = at + size < end ? at + size : end;
+	*from -= f->raw_at;
+	*to -= f->raw_at;
+}
+
+bool
+plan_lacks(const struct plan_want *w, const struct pack_frame *f,
+	   uint64_t blob_at)
+{
+	uint64_t from, to;
+	size_t i;
+
+	plan_overlap(f, blob_at, w->size, &from, &to);
+	from += f->raw_at - blob_at; /* now offsets in the content */
+	to += f->raw_at - blob_at;
+	for (i = 0; i < w->parts && from < to; i++) {
+		const struct plan_part *p = &w->part[i];
+
+		if (p->at <= from && from < p->at + p->len)
+			from = p->at + p->len;
+	}
+	return from < to;
+}
+
+/* Do something with each frame that this want lacks; the sum of `fn`. */
+static uint64_t
+each_frame(struct planning *g, const struct plan_want *w,
+	   uint64_t (*fn)(struct planning *g, size_t pack, size_t frame,
+			  uint64_t add),
+	   uint64_t add)
+{
+	const struct pack_table *t = g->in->pack[w->pack];
+	const struct pack_blob *b = &t->blob[w->blob];
+	uint64_t sum = 0;
+	size_t i;
+
+	for (i = plan_frame_at(t, b->at);
+	     i < t->frames && t->frame[i].raw_at < b->at + b->size; i++)
+		if (plan_lacks(w, &t->frame[i], b->at))
+			sum += fn(g, w->pack, i, add);
+	return sum;
+}
+
+static uint64_t
+turn_on(struct planning *g, size_t pack, size_t frame, uint64_t add)
+{
+	(void)add;
+	g->p->frame[pack][frame] = true;
+	return 0;
+}
+
+static uint64_t
+size_if_off(struct planning *g, size_t pack, size_t frame, uint64_t add)
+{
+	(void)add;
+	return g->p->frame[pack][frame] ? 0
+					: g->in->pack[pack]->frame[frame].size;
+}
+
+static uint64_t
+is_off(struct planning *g, size_t pack, size_t frame, uint64_t add)
+{
+	(void)add;
+	return !g->p->frame[pack][frame];
+}
+
+static uint64_t
+add_gain(struct planning *g, size_t pack, size_t frame, uint64_t add)
+{
+	if (!g->p->frame[pack][frame])
+		g->gain[pack][frame] += add;
+	return 0;
+}
+
+static void
+take_frames(struct planning *g, struct plan_want *w)
+{
+	w->way = PLAN_FRAMES;
+	each_frame(g, w, turn_on, 0);
+}
+
+/* ---- the choice ---- */
+
+static void
+first_choice(struct planning *g)
+{
+	size_t i, delta, op;
+
+	for (i = 0; i < g->in->wants; i++) {
+		struct plan_want *w = &g->in->want[i];
+		const struct spot *s = find_spot(g, w);
+
+		w->way = PLAN_NOWHERE;
+		if (s) {
+			w->pack = s->pack;
+			w->blob = s->blob;
+		} else {
+			w->pack = SIZE_MAX;
+		}
+		g->want_cost[i] = w->no_patch
+					  ? NEVER
+					  : cost_of(g, w->head, g->in->deltas,
+						    &delta, &op);
+		if (g->want_cost[i] != NEVER)
+			w->way = PLAN_PATCH;
+		else if (s)
+			take_frames(g, w);
+		else
+			g->p->nowhere++;
+	}
+}
+
+/* A patched want that frames give for less takes them. */
+static bool
+take_cheaper(struct planning *g)
+{
+	bool changed = false;
+	size_t i;
+
+	for (i = 0; i < g->in->wants; i++) {
+		struct plan_want *w = &g->in->want[i];
+
+		if (w->way != PLAN_PATCH || w->pack == SIZE_MAX ||
+		    each_frame(g, w, size_if_off, 0) >=
+			    (uint64_t)g->want_cost[i])
+			continue;
+		take_frames(g, w);
+		changed = true;
+	}
+	return changed;
+}
+
+/* A frame that saves more in patches than it costs is fetched. Of contents
+ * that lack one frame only: others are judged alone. */
+static bool
+take_shared(struct planning *g)
+{
+	bool changed = false;
+	size_t i, k;
+
+	for (i = 0; i < g->in->packs; i++)
+		memset(g->gain[i], 0,
+		       g->in->pack[i]->frames * sizeof(*g->gain[i]));
+	for (i = 0; i < g->in->wants; i++) {
+		struct plan_want *w = &g->in->want[i];
+
+		if (w->way == PLAN_PATCH && w->pack != SIZE_MAX &&
+		    each_frame(g, w, is_off, 0) == 1)
+			each_frame(g, w, add_gain, (uint64_t)g->want_cost[i]);
+	}
+	for (i = 0; i < g->in->packs; i++)
+		for (k = 0; k < g->in->pack[i]->frames; k++)
+			if (g->gain[i][k] > g->in->pack[i]->frame[k].size)
+				g->p->frame[i][k] = changed = true;
+	return changed;
+}
+
+/* ---- the list ---- */
+
+/* What the taken patches of a delta are, and for which want. */
+struct taken {
+	size_t **want; /* [delta][op]: SIZE_MAX none, SIZE_MAX - 1 between */
+};
+
+static bool
+comes_by_frames(const struct planning *g, const unsigned char head[12])
+{
+	size_t i;
+
+	for (i = 0; i < g->in->wants; i++)
+		if (g->in->want[i].way == PLAN_FRAMES &&
+		    memcmp(g->in->want[i].head, head, 12) == 0)
+			return true;
+	return false;
+}
+
+static void
+take_patch(struct planning *g, struct taken *t, const unsigned char head[12],
+	   size_t before, size_t want)
+{
+	size_t delta = 0, op = 0;
+	const struct patch_op *x;
+
+	if (cost_of(g, head, before, &delta, &op) == NEVER)
+		return;
+	if (t->want[delta][op] < SIZE_MAX - 1)
+		return;
+	if (t->want[delta][op] == SIZE_MAX - 1 && want == SIZE_MAX - 1)
+		return;
+	t->want[delta][op] = want;
+	x = &g->in->delta[delta]->op[op];
+	if (x->kind != PATCH_WHOLE &&
+	    !g->in->at_hand(g->in->ctx, x->old_head, x->old_size) &&
+	    !comes_by_frames(g, x->old_head))
+		take_patch(g, t, x->old_head, delta, SIZE_MAX - 1);
+}
+
+static void
+list_patches(struct planning *g, const struct taken *t)
+{
+	struct plan *p = g->p;
+	size_t d, i, n = 0;
+
+	for (d = 0; d < g->in->deltas; d++)
+		for (i = 0; i < g->in->delta[d]->ops; i++)
+			n += t->want[d][i] != SIZE_MAX;
+	p->patch = base_array(n, sizeof(*p->patch));
+	for (d = 0; d < g->in->deltas; d++)
+		for (i = 0; i < g->in->delta[d]->ops; i++) {
+			const struct patch_table *table = g->in->delta[d];
+
+			if (t->want[d][i] == SIZE_MAX)
+				continue;
+			p->patch[p->patches++] = (struct plan_patch){
+				d, i,
+				t->want[d][i] == SIZE_MAX - 1 ? SIZE_MAX
+							      : t->want[d][i]
+			};
+			p->wire += pieces_size(table, &table->op[i]);
+		}
+}
+
+static void
+make_list(struct planning *g)
+{
+	struct taken t = { base_array(g->in->deltas + 1, sizeof(size_t *)) };
+	size_t i, k;
+
+	for (i = 0; i < g->in->deltas; i++) {
+		t.want[i] =
+			base_array(g->in->delta[i]->ops + 1, sizeof(size_t));
+		memset(t.want[i], 0xff, g->in->delta[i]->ops * sizeof(size_t));
+	}
+	for (i = 0; i < g->in->wants; i++)
+		if (g->in->want[i].way == PLAN_PATCH)
+			take_patch(g, &t, g->in->want[i].head, g->in->deltas,
+				   i);
+	list_patches(g, &t);
+	for (i = 0; i < g->in->deltas; i++)
+		free(t.want[i]);
+	free(t.want);
+	for (i = 0; i < g->in->packs; i++)
+		for (k = 0; k < g->in->pack[i]->frames; k++)
+			if (g->p->frame[i][k])
+				g->p->wire += g->in->pack[i]->frame[k].size;
+}
+
+static void
+begin(struct planning *g)
+{
+	const struct plan_in *in = g->in;
+	size_t i, k;
+
+	g->cost = base_array(in->deltas + 1, sizeof(*g->cost));
+	for (i = 0; i < in->deltas; i++) {
+		g->cost[i] = base_array(in->delta[i]->ops + 1, sizeof(int64_t));
+		for (k = 0; k < in->delta[i]->ops; k++)
+			g->cost[i][k] = UNKNOWN;
+	}
+	g->want_cost = base_array(in->wants + 1, sizeof(*g->want_cost));
+	g->p->packs = in->packs;
+	g->p->frame = base_array(in->packs + 1, sizeof(*g->p->frame));
+	g->gain = base_array(in->packs + 1, sizeof(*g->gain));
+	for (i = 0; i < in->packs; i++) {
+		g->p->frame[i] =
+			base_array(in->pack[i]->frames + 1, sizeof(bool));
+		g->gain[i] =
+			base_array(in->pack[i]->frames + 1, sizeof(uint64_t));
+	}
+	index_packs(g);
+}
+
+static void
+end(struct planning *g)
+{
+	size_t i;
+
+	for (i = 0; i < g->in->deltas; i++)
+		free(g->cost[i]);
+	for (i = 0; i < g->in->packs; i++)
+		free(g->gain[i]);
+	free(g->cost);
+	free(g->gain);
+	free(g->want_cost);
+	free(g->spot);
+}
+
+struct plan *
+plan_make(const struct plan_in *in)
+{
+	struct plan *p = base_alloc(sizeof(*p));
+	struct planning g = { .in = in, .p = p };
+	int round;
+
+	begin(&g);
+	first_choice(&g);
+	for (round = 0; round < ROUNDS; round++) {
+		bool cheaper = take_cheaper(&g);
+
+		if (!take_shared(&g) && !cheaper)
+			break;
+	}
+	take_cheaper(&g);
+	make_list(&g);
+	end(&g);
+	return p;
+}
+
+void
+plan_free(struct plan *p)
+{
+	size_t i;
+
+	if (!p)
+		return;
+	for (i = 0; i < p->packs; i++)
+		free(p->frame[i]);
+	free(p->frame);
+	free(p->patch);
+	free(p);
+}

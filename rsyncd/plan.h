@@ -1,0 +1,68 @@
+#ifndef RSYNCD_PLAN_H
+#define RSYNCD_PLAN_H
+
+#include "rsyncd/patch.h"
+
+/* Where each content that is missing comes from, for the fewest bytes. Pure:
+ * from tables to a list. */
+
+enum plan_way { PLAN_NOWHERE, PLAN_PATCH, PLAN_FRAMES };
+
+/* Bytes [at, at + len) of a wanted content that are at hand already. */
+struct plan_part {
+	uint64_t at, len;
+};
+
+struct plan_want {
+	unsigned char head[12];
+	uint64_t size;
+	bool no_patch; /* frames only: a patch did not give it */
+	const struct plan_part *part;
+	size_t parts; /* sorted, not overlapping */
+	/* out */
+	enum plan_way way;
+	size_t pack, blob; /* when way is PLAN_FRAMES */
+};
+
+struct plan_in {
+	struct plan_want *want;
+	size_t wants;
+	/* The base of an op is at hand, or is made by an op of an earlier
+	 * table. The same order for a chain and for one that stands alone. */
+	const struct patch_table *const *delta;
+	size_t deltas;
+	const struct pack_table *const *pack;
+	size_t packs;
+	bool (*at_hand)(void *ctx, const unsigned char head[12], uint64_t size);
+	void *ctx;
+};
+
+struct plan_patch {
+	size_t delta, op;
+	size_t want; /* SIZE_MAX: what it makes is only the base of another */
+};
+
+struct plan {
+	struct plan_patch *patch; /* by delta, then by place in its file */
+	size_t patches;
+	bool **frame; /* [pack][frame]: to be fetched */
+	size_t packs;
+	uint64_t wire;  /* bytes of all that */
+	size_t nowhere; /* wants that nothing gives */
+};
+
+struct plan *plan_make(const struct plan_in *in);
+
+/* A frame's bytes [*from, *to) are of the content that begins at `at`. */
+void plan_overlap(const struct pack_frame *f, uint64_t at, uint64_t size,
+		  uint64_t *from, uint64_t *to);
+/* The first frame that has bytes behind offset `at`; of t->frames when none. */
+size_t plan_frame_at(const struct pack_table *t, uint64_t at);
+/* Is this frame wanted for that content: not all of its bytes are at hand? */
+bool plan_lacks(const struct plan_want *w, const struct pack_frame *f,
+		uint64_t blob_at);
+
+void plan_free(struct plan *p);
+AUTO_DEFINE(plan)
+
+#endif

@@ -1,0 +1,400 @@
+/* The flow of a pull: what is published, what is here, what the base gives, the
+ * cheapest way to the rest; and once more, when something on that way was not
+ * what it promised to be. */
+#include "rsyncd/pull.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+
+#include "lib/base.h"
+#include "rsyncd/frame.h"
+#include "rsyncd/job.h"
+#include "rsyncd/lanes.h"
+#include "rsyncd/stand.h"
+#include "rsyncd/place.h"
+#include "rsyncd/take.h"
+
+/* By patches, by what was at hand, by frames alone. */
+#define ROUNDS 4
+
+/* ---- nothing to do ---- */
+
+/* Does everything stand as recorded, by stat alone? 1, 0, -1. */
+static int
+stands(const struct job *j, const struct manifest *m, struct err *e)
+{
+	size_t i;
+
+	for (i = 0; i < m->len; i++) {
+		int is = stand_stat(j->into, &m->entry[i], NULL, e);
+
+		if (is != STAND_SAME)
+			return is < 0 ? -1 : 0;
+	}
+	return 1;
+}
+
+/* What the last pull into this folder left: 1: it is what is asked for. */
+static int
+is_done(struct job *j, struct err *e)
+{
+	const struct pull_opts *o = j->o;
+	AUTO(manifest) m = NULL;
+	AUTO(seal) s = NULL;
+	int known = o->record ? record_read(o->record, o->trust, &s, &m, e) : 0;
+	int same;
+
+	if (known <= 0) /* a record that cannot be read counts for nothing */
+		return known < 0 && e->kind == ERR_SYS ? -1 : 0;
+	if (str_eq(s->role, j->seal->role) &&
+	    str_eq(s->version, j->seal->version) &&
+	    s->revision > j->seal->revision)
+		return err_set(e, ERR_REFUSED,
+			       "%s %s: its revision %llu is older than the one "
+			       "that is here: somebody replays old files",
+			       s->role, s->version,
+			       (unsigned long long)j->seal->revision);
+	if (!str_eq(s->root, j->seal->root) || j->into < 0)
+		return 0;
+	same = stands(j, m, e);
+	if (same > 0) {
+		j->r->files = m->len;
+		j->r->bytes = m->bytes;
+	}
+	return same;
+}
+
+static int
+check_serial(const struct job *j, struct err *e)
+{
+	const struct seal *was = j->base.seal, *s = j->seal;
+
+	if (!was || !str_eq(was->role, s->role))
+		return 0;
+	if (str_eq(was->version, s->version) && was->revision > s->revision)
+		return err_set(e, ERR_REFUSED,
+			       "%s %s: its revision %llu is older than the "
+			       "base's: somebody replays old files",
+			       s->role, s->version,
+			       (unsigned long long)s->revision);
+	if (s->serial < was->serial && !j->o->allow_downgrade)
+		return err_set(e, ERR_REFUSED,
+			       "%s %s is older than the base, %s: that must be "
+			       "allowed",
+			       s->role, s->version, was->version);
+	return 0;
+}
+
+/* ---- rounds ---- */
+
+struct round {
+	struct plan_want *want;
+	size_t *content;
+	size_t len;
+	struct plan *plan;
+	struct mending mending;
+};
+
+static void
+round_clear(struct round *r)
+{
+	mend_clear(&r->mending);
+	plan_free(r->plan);
+	free(r->want);
+	free(r->content);
+	*r = (struct round){ 0 };
+}
+
+static void
+list_wants(const struct job *j, struct round *r)
+{
+	size_t i, n = contents_len(j->h.contents);
+
+	r->want = base_array(n + 1, sizeof(*r->want));
+	r->content = base_array(n + 1, sizeof(*r->content));
+	for (i = 0; i < n; i++) {
+		const struct content *c = contents_at(j->h.contents, i);
+		struct plan_want *w = &r->want[r->len];
+
+		if (j->want[i].state != WANT_MISSING)
+			continue;
+		memcpy(w->head, c->hash.b, sizeof(w->head));
+		w->size = c->size;
+		w->no_patch = j->want[i].no_patch;
+		r->content[r->len++] = i;
+	}
+}
+
+static void
+make_plan(struct job *j, struct round *r)
+{
+	struct plan_in in = {
+		.want = r->want,
+		.wants = r->len,
+		.delta = (const struct patch_table *const *)j->route.table,
+		.deltas = j->route.len,
+		.pack = (const struct pack_table *const *)j->pack,
+		.packs = j->packs,
+		.at_hand = base_at_hand,
+		.ctx = j,
+	};
+
+	plan_free(r->plan);
+	r->plan = plan_make(&in);
+}
+
+static uint64_t
+packs_size(const struct seal *s)
+{
+	uint64_t sum = 0;
+	size_t i;
+
+	for (i = 0; i < s->fulls; i++)
+		sum += s->full[i].place.size;
+	return sum;
+}
+
+static int
+no_pack_has(const struct job *j, const struct round *r, struct err *e)
+{
+	size_t i;
+
+	for (i = 0; r->want[i].way != PLAN_NOWHERE; i++)
+		;
+	return err_set(e, ERR_PEER,
+		       "%s %s: no pack holds %s: the version must be published "
+		       "anew",
+		       j->seal->role, j->seal->version,
+		       contents_at(j->h.contents, r->content[i])->first->path);
+}
+
+/* The packs' tables are not asked for when patches are enough, and few. */
+static int
+plan_round(struct job *j, struct round *r, struct err *e)
+{
+	list_wants(j, r);
+	if (r->len == 0)
+		return 0;
+	make_plan(j, r);
+	if (r->plan->nowhere > 0 || r->plan->wire > packs_size(j->seal) / 4) {
+		if (release_packs(j, e) < 0)
+			return -1;
+		make_plan(j, r);
+	}
+	if (r->plan->nowhere > 0)
+		return no_pack_has(j, r, e);
+	if (mend_look(j, r->want, r->content, r->len, &r->mending, e) < 0)
+		return -1;
+	make_plan(j, r);
+	return 0;
+}
+
+static size_t
+count_missing(const struct job *j)
+{
+	size_t i, n = contents_len(j->h.contents), missing = 0;
+
+	for (i = 0; i < n; i++)
+		missing += j->want[i].state == WANT_MISSING;
+	return missing;
+}
+
+static int
+run_round(struct job *j, struct round *r, struct err *e)
+{
+	const struct take_plan what = { r->plan, r->want, r->content, r->len,
+					&r->mending };
+
+	return take_planned(j, &what, e);
+}
+
+/* The way, for a person: what most of it came by. */
+static void
+name_way(struct job *j, const struct round *r)
+{
+	if (!j->o->base)
+		j->r->way = PULL_FULL;
+	else if (r->plan->patches == 0)
+		j->r->way = PULL_FRAMES;
+	else
+		j->r->way = j->route.chain && j->route.len > 1 ? PULL_CHAIN
+							       : PULL_DELTA;
+}
+
+static int
+fetch_all(struct job *j, struct err *e)
+{
+	size_t missing = count_missing(j);
+	int n, bad = 0;
+
+	for (n = 0; bad == 0 && n < ROUNDS && missing > 0; n++) {
+		struct round r = { 0 };
+
+		bad = plan_round(j, &r, e);
+		if (bad == 0 && n == 0)
+			name_way(j, &r);
+		if (bad == 0 && j->o->dry_run) {
+			j->r->wire += r.plan->wire;
+			j->r->fetched = missing;
+			missing = 0;
+		} else if (bad == 0) {
+			bad = run_round(j, &r, e);
+			missing = count_missing(j);
+		}
+		round_clear(&r);
+	}
+	if (bad == 0 && missing > 0)
+		return err_set(e, ERR_PEER,
+			       "%zu contents could not be made: damaged beyond "
+			       "repeat",
+			       missing);
+	return bad;
+}
+
+/* ---- the flow ---- */
+
+static void
+prepare(struct job *j)
+{
+	j->r->files = j->m->len;
+	j->r->bytes = j->m->bytes;
+	holders_init(&j->h, j->m);
+	j->entry = base_array(j->m->len + 1, sizeof(*j->entry));
+	j->want = base_array(contents_len(j->h.contents) + 1, sizeof(*j->want));
+}
+
+static int
+keep_record(struct job *j, struct err *e)
+{
+	if (!j->o->record)
+		return 0;
+	if (j->manifest_zst.len == 0)
+		frame_pack_text(3, j->m->text, j->m->text_len,
+				&j->manifest_zst);
+	return record_write(j->o->record, j->seal_text, j->manifest_zst.at,
+			    j->manifest_zst.len, e);
+}
+
+/* A record of what was there promises too much from now on. */
+static void
+forget_record(const struct job *j)
+{
+	AUTO_FREE char *path = NULL;
+
+	if (!j->o->record || j->o->dry_run)
+		return;
+	path = base_printf("%s/seal", j->o->record);
+	unlink(path);
+}
+
+static int
+fill(struct job *j, struct err *e)
+{
+	if (into_through(j, e) < 0)
+		return -1;
+	if (!j->o->dry_run && (into_room(j, e) < 0 || into_folders(j, e) < 0))
+		return -1;
+	if (base_share(j, e) < 0 || base_prove(j, e) < 0)
+		return -1;
+	if (fetch_all(j, e) < 0)
+		return -1;
+	if (j->o->dry_run)
+		return 0;
+	if (into_finish(j, e) < 0)
+		return -1;
+	return keep_record(j, e);
+}
+
+static int
+run(struct job *j, struct err *e)
+{
+	int done;
+
+	if (release_read(j, e) < 0)
+		return -1;
+	done = is_done(j, e);
+	if (done != 0)
+		return done < 0 ? -1 : 0;
+	if (base_open(j, e) < 0 || check_serial(j, e) < 0)
+		return -1;
+	if (route_find(j, e) < 0 || release_manifest(j, e) < 0)
+		return -1;
+	prepare(j);
+	forget_record(j);
+	return fill(j, e);
+}
+
+static void
+job_clear(struct job *j)
+{
+	size_t i;
+
+	route_clear(&j->route);
+	base_close(&j->base);
+	for (i = 0; i < j->packs; i++)
+		pack_table_free(j->pack[i]);
+	for (i = 0; i < ARRAY_LEN(j->room); i++)
+		free(j->room[i]);
+	if (j->m && j->h.contents)
+		holders_clear(&j->h);
+	manifest_free(j->m);
+	seal_free(j->seal);
+	free(j->seal_text);
+	buf_clear(&j->manifest_zst);
+	free(j->entry);
+	free(j->want);
+	if (j->work >= 0)
+		close(j->work);
+	if (j->into >= 0)
+		close(j->into);
+	source_close(j->src);
+}
+
+static int
+wire_tick(void *ctx)
+{
+	struct err e = { 0 };
+
+	return stage_tick(ctx, &e) < 0;
+}
+
+static void
+wire_say(void *ctx, const char *line)
+{
+	const struct job *j = ctx;
+
+	if (j->o->source.say)
+		j->o->source.say(j->o->source.ctx, line);
+}
+
+int
+pull(const struct pull_opts *opts, struct pull_result *out, struct err *e)
+{
+	struct job j = { .o = opts, .r = out, .into = -1, .work = -1 };
+	struct source_opts so = opts->source;
+	int i, bad;
+
+	*out = (struct pull_result){ 0 };
+	j.base.fd = -1;
+	j.threads = opts->threads > 0 ? opts->threads : 2;
+	if (j.threads > LANES_MAX)
+		j.threads = LANES_MAX;
+	for (i = 0; i < j.threads; i++)
+		j.room[i] = base_alloc(PLACE_ROOM);
+	so.tick = wire_tick;
+	so.say = wire_say;
+	so.ctx = &j;
+	bad = into_open(&j, e);
+	if (bad == 0)
+		bad = source_open(&j.src, &so, e);
+	if (bad == 0)
+		stage_begin(&j, "look", 0);
+	if (bad == 0)
+		bad = run(&j, e);
+	if (bad == 0 && !opts->dry_run)
+		out->wire = source_bytes(j.src);
+	else if (bad == 0)
+		out->wire += source_bytes(j.src);
+	job_clear(&j);
+	return bad;
+}

@@ -1,0 +1,67 @@
+/* What is known of a tree on the disk: the signed seal and the manifest that it
+ * names. Written after the tree is durable, so that it never promises more than
+ * there is; the seal last, so that a manifest without one counts for nothing.
+ */
+#include <stdio.h>
+
+#include "lib/base.h"
+#include "lib/file.h"
+#include "rsyncd/frame.h"
+#include "rsyncd/pull.h"
+
+static int
+read_manifest(const char *path, const struct seal *s, struct manifest **out,
+	      struct err *e)
+{
+	AUTO_FREE char *zst = NULL, *text = NULL;
+	char root[HASH_HEX];
+	size_t len;
+
+	if (s->manifest.place.raw > MANIFEST_TEXT_MAX)
+		return err_set(e, ERR_INPUT, "%s: too large", path);
+	if (file_read(path, MANIFEST_TEXT_MAX, &zst, &len, e) < 0)
+		return -1;
+	if (frame_unpack_text(zst, len, s->manifest.place.raw, &text, e) < 0)
+		return err_add(e, "%s", path);
+	hash_hex(text, s->manifest.place.raw, root);
+	if (!str_eq(root, s->root))
+		return err_set(e, ERR_INPUT, "%s: is not that of the seal",
+			       path);
+	return manifest_parse(out, text, s->manifest.place.raw, path, e);
+}
+
+int
+record_read(const char *folder, const struct sign_trust *trust,
+	    struct seal **seal, struct manifest **manifest, struct err *e)
+{
+	AUTO_FREE char *seal_path = base_printf("%s/seal", folder);
+	AUTO_FREE char *manifest_path = base_printf("%s/manifest.zst", folder);
+	AUTO_FREE char *text = NULL;
+	AUTO(seal) s = NULL;
+	size_t len;
+
+	if (!file_exists(seal_path))
+		return 0;
+	if (file_read(seal_path, SEAL_TEXT_MAX, &text, &len, e) < 0 ||
+	    seal_read(&s, text, len, trust, seal_path, e) < 0 ||
+	    read_manifest(manifest_path, s, manifest, e) < 0)
+		return -1;
+	*seal = STEAL(s);
+	return 1;
+}
+
+int
+record_write(const char *folder, const char *seal_text,
+	     const void *manifest_zst, size_t len, struct err *e)
+{
+	AUTO_FREE char *seal_path = base_printf("%s/seal", folder);
+	AUTO_FREE char *manifest_path = base_printf("%s/manifest.zst", folder);
+
+	if (dir_make(folder, 0755, e) < 0)
+		return -1;
+	if (unlink(seal_path) < 0 && file_exists(seal_path))
+		return err_sys(e, "%s", seal_path);
+	if (file_replace(manifest_path, manifest_zst, len, 0644, e) < 0)
+		return -1;
+	return file_replace(seal_path, seal_text, strlen(seal_text), 0644, e);
+}

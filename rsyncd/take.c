@@ -1,0 +1,269 @@
+/* The wire's side: frames and pieces in the order of their files, to workers
+ * with a bounded queue between. Frames come first, then patches, in the order
+ * of the plan: whatever a patch stands on has begun before it. */
+#include "rsyncd/take.h"
+
+#include <errno.h>
+#include <fcntl.h>
+
+#include "lib/beneath.h"
+#include "rsyncd/fetch.h"
+#include "rsyncd/place.h"
+
+/* Compressed bytes that wait or are decoded: at most four frames of the usual
+ * kind, and never less than one of the largest. */
+#define BUDGET (20UL << 20)
+
+static int
+work(void *ctx, int lane, struct load *load, struct err *e)
+{
+	struct take *t = ctx;
+
+	return load->job < t->frames ? take_frame(t, lane, load, e)
+				     : take_patch(t, lane, load, e);
+}
+
+static int
+tick(void *ctx, struct err *e)
+{
+	struct take *t = ctx;
+
+	return stage_tick(t->j, e);
+}
+
+/* ---- both workers ---- */
+
+uint32_t
+take_place(const struct job *j, size_t content)
+{
+	uint32_t at = j->h.first[content];
+
+	while (at != HOLDERS_END && j->entry[at] != ENTRY_ABSENT)
+		at = j->h.next[at];
+	return at;
+}
+
+static int
+copy_to(struct take *t, int lane, uint32_t from, uint32_t to, struct err *e)
+{
+	struct job *j = t->j;
+	const struct manifest_entry *x = &j->m->entry[from];
+	AUTO_CLOSE int fd = open_beneath(j->into, x->path, O_RDONLY, 0);
+	struct place_from f = { fd, true, false, j->room[lane] };
+	struct digest d;
+
+	if (fd < 0)
+		return err_sys(e, "%s", x->path);
+	if (place_copy(j->into, &j->m->entry[to], &f, &d, e) < 0)
+		return -1;
+	return digest_eq(&d, &x->hash)
+		       ? 0
+		       : err_set(e, ERR_SYS, "%s: it changed meanwhile",
+				 x->path);
+}
+
+int
+take_here(struct take *t, int lane, size_t content, uint32_t entry,
+	  struct err *e)
+{
+	struct job *j = t->j;
+	uint32_t at;
+
+	j->entry[entry] = ENTRY_DONE;
+	while ((at = take_place(j, content)) != HOLDERS_END) {
+		if (copy_to(t, lane, entry, at, e) < 0)
+			return -1;
+		j->entry[at] = ENTRY_DONE;
+	}
+	lanes_lock(t->lanes);
+	j->want[content].here = entry;
+	j->want[content].state = WANT_HERE;
+	lanes_wake(t->lanes);
+	return 0;
+}
+
+/* ---- giving ---- */
+
+static int
+give(void *ctx, size_t i, unsigned char *bytes, struct err *e)
+{
+	struct take *t = ctx;
+	const struct plan_patch *p;
+	struct load load = { .bytes = bytes, .last = true };
+
+	if (!t->piece_patch) {
+		const struct pack_frame *f;
+
+		load.job = t->first_job + i;
+		f = &t->j->pack[t->frame[load.job].pack]
+			     ->frame[t->frame[load.job].frame];
+		load.len = f->size;
+	} else {
+		const struct patch_table *table;
+		size_t n = t->piece_patch[i];
+
+		p = &t->p->patch[n];
+		table = t->j->route.table[p->delta];
+		load.job = t->frames + n;
+		load.part = t->next_job++;
+		load.last = load.part + 1 == table->op[p->op].pieces;
+		if (load.last)
+			t->next_job = 0;
+		load.len =
+			table->piece[table->op[p->op].piece + load.part].size;
+	}
+	stage_add(t->j, load.len);
+	return lanes_give(t->lanes, &load, e);
+}
+
+static int
+give_frames(struct take *t, size_t pack, struct err *e)
+{
+	struct job *j = t->j;
+	const struct pack_table *table = j->pack[pack];
+	AUTO_FREE struct fetch_piece *piece =
+		base_array(table->frames + 1, sizeof(*piece));
+	struct fetch_list list = { j->seal->full[pack].path, piece, 0, give,
+				   t };
+	size_t i;
+
+	t->first_job = SIZE_MAX;
+	t->piece_patch = NULL;
+	for (i = 0; i < t->frames; i++) {
+		const struct pack_frame *f = &table->frame[t->frame[i].frame];
+
+		if (t->frame[i].pack != pack)
+			continue;
+		if (t->first_job == SIZE_MAX)
+			t->first_job = i;
+		piece[list.n++] =
+			(struct fetch_piece){ f->at, f->size, &f->hash };
+	}
+	return fetch_pieces(j->src, &list, e);
+}
+
+static int
+give_patches(struct take *t, size_t delta, struct err *e)
+{
+	struct job *j = t->j;
+	const struct patch_table *table = j->route.table[delta];
+	AUTO_FREE struct fetch_piece *piece =
+		base_array(table->pieces + 1, sizeof(*piece));
+	AUTO_FREE size_t *of = base_array(table->pieces + 1, sizeof(*of));
+	struct fetch_list list = { j->route.file[delta].path, piece, 0, give,
+				   t };
+	size_t i, k;
+
+	for (i = 0; i < t->p->patches; i++) {
+		const struct patch_op *op;
+
+		if (t->p->patch[i].delta != delta)
+			continue;
+		op = &table->op[t->p->patch[i].op];
+		for (k = 0; k < op->pieces; k++) {
+			const struct patch_piece *x =
+				&table->piece[op->piece + k];
+
+			of[list.n] = i;
+			piece[list.n++] = (struct fetch_piece){ x->at, x->size,
+								&x->hash };
+		}
+	}
+	t->piece_patch = of;
+	t->next_job = 0;
+	return fetch_pieces(j->src, &list, e);
+}
+
+static int
+give_all(struct take *t, struct err *e)
+{
+	size_t i;
+
+	for (i = 0; i < t->j->packs; i++)
+		if (give_frames(t, i, e) < 0)
+			return -1;
+	for (i = 0; i < t->j->route.len; i++)
+		if (give_patches(t, i, e) < 0)
+			return -1;
+	return lanes_end(t->lanes, e);
+}
+
+/* ---- begin and end ---- */
+
+static void
+list_frames(struct take *t)
+{
+	size_t i, k, n = 0;
+
+	for (i = 0; i < t->j->packs; i++)
+		n += t->j->pack[i]->frames;
+	t->frame = base_array(n + 1, sizeof(*t->frame));
+	for (i = 0; i < t->p->packs; i++)
+		for (k = 0; k < t->j->pack[i]->frames; k++)
+			if (t->p->frame[i][k]) {
+				t->frame[t->frames].pack = (uint32_t)i;
+				t->frame[t->frames++].frame = (uint32_t)k;
+			}
+}
+
+static void
+begin(struct take *t, size_t wants)
+{
+	size_t i, n = contents_len(t->j->h.contents);
+
+	t->want_of = base_array(n + 1, sizeof(*t->want_of));
+	memset(t->want_of, 0xff, n * sizeof(*t->want_of));
+	for (i = 0; i < wants; i++)
+		t->want_of[t->content[i]] = i;
+	t->coming = base_array(n + 1, sizeof(struct coming *));
+	t->patch = base_array(t->p->patches + 1, sizeof(*t->patch));
+	list_frames(t);
+}
+
+static void
+end(struct take *t)
+{
+	size_t i, n = contents_len(t->j->h.contents);
+
+	lanes_free(t->lanes); /* before what its workers use */
+	for (i = 0; i < LANES_MAX; i++) {
+		frame_decoder_free(t->hand[i].decoder);
+		free(t->hand[i].raw);
+		patching_free(t->hand[i].patching);
+	}
+	for (i = 0; i < n; i++) {
+		if (t->coming[i] && t->coming[i]->fd >= 0)
+			close(t->coming[i]->fd);
+		free(t->coming[i]);
+	}
+	free(t->coming);
+	free(t->want_of);
+	free(t->patch);
+	free(t->frame);
+}
+
+int
+take_planned(struct job *j, const struct take_plan *what, struct err *e)
+{
+	struct take t = { .j = j,
+			  .p = what->plan,
+			  .want = what->want,
+			  .content = what->content };
+	struct lanes_opts o = { .threads = j->threads,
+				.budget = BUDGET,
+				.work = work,
+				.tick = tick,
+				.ctx = &t };
+	int bad = 0;
+
+	begin(&t, what->wants);
+	stage_begin(j, "fetch", what->plan->wire);
+	t.lanes = lanes_new(&o);
+	if (what->mending)
+		bad = mend_begin(&t, what->mending, e);
+	if (bad == 0)
+		bad = give_all(&t, e);
+	end(&t);
+	stage_end(j);
+	return bad;
+}

@@ -1,0 +1,201 @@
+/* Is a tree what its manifest says? Each entry by itself, contents read by
+ * several threads; what differs is told, and nothing is changed. */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/stat.h>
+
+#include "lib/base.h"
+#include "lib/beneath.h"
+#include "rsyncd/lanes.h"
+#include "rsyncd/place.h"
+#include "rsyncd/pull.h"
+#include "rsyncd/stand.h"
+
+struct verifying {
+	const struct verify_opts *o;
+	int top;
+	struct walk_look *pool[LANES_MAX];
+	unsigned char *room[LANES_MAX];
+	pthread_mutex_t lock; /* around what is told */
+	int64_t differ;
+	uint64_t bytes;
+	struct inode { /* of f entries, to find two that are one */
+		dev_t dev;
+		ino_t ino;
+		size_t entry;
+	} * inode;
+};
+
+static void
+tell(struct verifying *v, const char *path, const char *what)
+{
+	pthread_mutex_lock(&v->lock);
+	v->differ++;
+	if (v->o->differs)
+		v->o->differs(v->o->ctx, path, what);
+	pthread_mutex_unlock(&v->lock);
+}
+
+/* 1: the bytes are right. */
+static int
+read_content(struct verifying *v, int lane, const struct manifest_entry *x,
+	     struct err *e)
+{
+	AUTO_CLOSE int fd =
+		open_beneath(v->top, x->path, O_RDONLY | O_NONBLOCK, 0);
+	struct digest d;
+
+	if (fd < 0)
+		return err_sys(e, "%s", x->path);
+	if (place_hash(fd, x->size, v->room[lane], &d, x->path, e) < 0)
+		return e->kind == ERR_INPUT ? 0 : -1;
+	return digest_eq(&d, &x->hash);
+}
+
+static int
+verify_one(void *ctx, int lane, size_t i, struct err *e)
+{
+	struct verifying *v = ctx;
+	const struct manifest_entry *x = &v->o->manifest->entry[i];
+	const char *what = NULL;
+	int is = stand_entry(v->pool[lane], v->top, x, &what, e);
+	int right = 1;
+
+	if (is < 0)
+		return -1;
+	if (is != STAND_SAME)
+		tell(v, x->path, what);
+	if (x->type != 'f' || is == STAND_ABSENT || is == STAND_OTHER)
+		return 0;
+	right = read_content(v, lane, x, e);
+	if (right == 0)
+		tell(v, x->path, "content");
+	__atomic_add_fetch(&v->bytes, x->size, __ATOMIC_RELAXED);
+	return right < 0 ? -1 : 0;
+}
+
+static int
+tick(void *ctx, struct err *e)
+{
+	struct verifying *v = ctx;
+
+	(void)e;
+	if (v->o->progress)
+		v->o->progress(v->o->ctx,
+			       __atomic_load_n(&v->bytes, __ATOMIC_RELAXED),
+			       v->o->manifest->bytes);
+	return 0;
+}
+
+/* ---- what no entry tells by itself ---- */
+
+static int
+by_inode(const void *a, const void *b)
+{
+	const struct inode *x = a, *y = b;
+
+	if (x->dev != y->dev)
+		return x->dev < y->dev ? -1 : 1;
+	if (x->ino != y->ino)
+		return x->ino < y->ino ? -1 : 1;
+	return x->entry < y->entry ? -1 : x->entry > y->entry;
+}
+
+/* Files that are two in the tree and one on the disk. */
+static void
+find_joined(struct verifying *v)
+{
+	const struct manifest *m = v->o->manifest;
+	size_t i, n = 0;
+	struct stat st;
+
+	v->inode = base_array(m->len + 1, sizeof(*v->inode));
+	for (i = 0; i < m->len; i++)
+		if (m->entry[i].type == 'f' &&
+		    fstatat(v->top, m->entry[i].path, &st,
+			    AT_SYMLINK_NOFOLLOW) == 0 &&
+		    st.st_nlink > 1)
+			v->inode[n++] =
+				(struct inode){ st.st_dev, st.st_ino, i };
+	qsort(v->inode, n, sizeof(*v->inode), by_inode);
+	for (i = 1; i < n; i++)
+		if (v->inode[i].dev == v->inode[i - 1].dev &&
+		    v->inode[i].ino == v->inode[i - 1].ino)
+			tell(v, m->entry[v->inode[i].entry].path,
+			     "one file with another one");
+	free(v->inode);
+}
+
+static int
+meet_stranger(void *ctx, const char *path, struct err *e)
+{
+	struct verifying *v = ctx;
+
+	(void)e;
+	v->o->stranger(v->o->ctx, path);
+	return 0;
+}
+
+static int
+quick(struct verifying *v, struct err *e)
+{
+	size_t i;
+
+	for (i = 0; i < v->o->manifest->len; i++) {
+		const struct manifest_entry *x = &v->o->manifest->entry[i];
+		const char *what = NULL;
+		int is = stand_stat(v->top, x, &what, e);
+
+		if (is < 0)
+			return -1;
+		if (is != STAND_SAME)
+			tell(v, x->path, what);
+	}
+	return 0;
+}
+
+static int
+thorough(struct verifying *v, struct err *e)
+{
+	int i, bad, threads = v->o->threads > 0 ? v->o->threads : 2;
+	struct lanes_each each = { threads, v->o->manifest->len, verify_one,
+				   tick, v };
+
+	if (each.threads > LANES_MAX)
+		each.threads = threads = LANES_MAX;
+	for (i = 0; i < threads; i++) {
+		v->pool[i] = walk_look_new();
+		v->room[i] = base_alloc(PLACE_ROOM);
+	}
+	bad = lanes_each(&each, e);
+	if (bad == 0)
+		find_joined(v);
+	for (i = 0; i < threads; i++) {
+		walk_look_free(v->pool[i]);
+		free(v->room[i]);
+	}
+	return bad;
+}
+
+int64_t
+verify(const struct verify_opts *opts, struct err *e)
+{
+	struct verifying v = { .o = opts };
+	AUTO_CLOSE int top =
+		open(opts->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int bad;
+
+	if (top < 0)
+		return err_sys(e, "%s", opts->dir);
+	v.top = top;
+	pthread_mutex_init(&v.lock, NULL);
+	bad = opts->quick ? quick(&v, e) : thorough(&v, e);
+	if (bad == 0 && opts->stranger)
+		bad = stand_strangers(top, opts->manifest, meet_stranger, &v,
+				      e);
+	if (bad == 0)
+		tick(&v, e);
+	pthread_mutex_destroy(&v.lock);
+	return bad < 0 ? -1 : v.differ;
+}
