@@ -2,6 +2,7 @@
 #include <signal.h>
 
 #include "cli/ctl.h"
+#include "cli/trees.h"
 #include "lib/base.h"
 #include "lib/cmd.h"
 
@@ -10,6 +11,8 @@
 	"[FACTS...] --site DIR [--was DIR] [-c CONF] [--section NAME] "        \
 	"[--json]"
 #define LIVE "[-c CONF] [--section NAME] [--json]"
+
+#define TOP "[--top DIR] [--json]"
 
 static const struct cmd commands[] = {
 	{ "check", SITE, "look for what is wrong in a site's files",
@@ -112,14 +115,81 @@ static const struct cmd commands[] = {
 	  "Its row, runs and events are gone; logs in LOGDIR stay. Release it "
 	  "first.\n",
 	  cmd_forget },
+	{ "key", "FILE", "make a key that signs published trees",
+	  "FILE is the secret half, FILE.pub the public one. The usual FILE on "
+	  "the server\nis /etc/edeploy/trees.key; it may as well stand on a "
+	  "host of its own (seal).\n",
+	  cmd_key },
+	{ "publish",
+	  "ROLE VERSION DIR [--key FILE | --unsigned] [--on ROLE] [--deltas N] "
+	  "[--level N] [--new-ids] [--repack] " TOP,
+	  "make the tree in DIR a version that machines can have",
+	  "Writes TOP/trees/ROLE/VERSION (packs, deltas from the N versions "
+	  "before, a seal)\nand TOP/install/VERSION/ROLE for stock rsync; DIR "
+	  "may be that folder. TOP is\n/var/lib/edeploy. A version never "
+	  "changes: the same tree again is nothing to do,\nanother one is "
+	  "refused. Refused too: a user or group with another number than\nin "
+	  "the versions before, unless --new-ids. --on ROLE[/VERSION]: it is "
+	  "built on\nthat one and shares what is equal. Without a key it waits "
+	  "for seal. --repack:\ngo on with repack.\n",
+	  cmd_publish },
+	{ "repack", "ROLE VERSION [--key FILE | --unsigned] [--level N] " TOP,
+	  "pack a published version better, in time that nobody else wants",
+	  "Takes minutes of a processor, at the lowest priority; machines go "
+	  "on "
+	  "with the\nversion as it is, and have less to fetch when it is "
+	  "done.\n",
+	  cmd_repack },
+	{ "seal", "ROLE VERSION [--key FILE] " TOP,
+	  "sign what waits for it, and make it live",
+	  "Needs no more of TOP than the files seal-* and HEAD. A version that "
+	  "another key\nsigned is signed anew.\n",
+	  cmd_seal },
+	{ "versions", "[ROLE] " TOP, "list what is published",
+	  "SERIAL grows with each version, and behind the dot with each seal "
+	  "of it. PACKED:\nwhat was packed for it. DELTAS: versions that an "
+	  "upgrade costs little from.\n",
+	  cmd_versions },
+	{ "diff", "ROLE VERSION VERSION " TOP,
+	  "tell what changed between two versions: packages, files, sizes",
+	  NULL, cmd_diff },
+	{ "why", "ROLE[/VERSION] PATH " TOP,
+	  "tell which versions have a file, and where it comes from",
+	  "For each version: type, mode, owner, size and hash, the package it "
+	  "belongs to,\nand PACK: the role and version that its content was "
+	  "packed for.\n",
+	  cmd_why },
+	{ "ids", "ROLE[/VERSION] [DIR] [--top DIR]",
+	  "print passwd and group of a version, for a build to begin with",
+	  "A build that begins with the users of the version before gives them "
+	  "the same\nnumbers. With DIR: writes DIR/passwd and DIR/group. "
+	  "rsyncd/build-role does this\nby itself with --ids-from VERSION.\n",
+	  cmd_ids },
+	{ "gc", "[--keep N] [-n] [--now] " TOP,
+	  "remove published files that nothing needs",
+	  "What an interrupted publish left, seals that were superseded an "
+	  "hour "
+	  "ago or more\n(--now: at once), and packs that no seal names any "
+	  "more. --keep N: of each role\nall but the N newest versions, too. "
+	  "-n only tells.\n",
+	  cmd_gc },
+	{ "fsck", "[ROLE] [--key FILE] " TOP,
+	  "look whether all that is published is whole",
+	  "Every hash of every live file, and the folders for rsync. FILE: "
+	  "public keys, for\nthe signatures; else /etc/edeploy/trees.pub. Exit "
+	  "0: whole, 1: not.\n",
+	  cmd_fsck },
 };
 
 static const struct cmd_program program = {
 	.name = "edeployctl",
 	.purpose = "look at an eDeploy site and its machines",
-	.more = "check, match, adopt and replay FACTS need no server. The "
-		"others ask edeployd\nover its unix socket (SOCKET in "
-		"/etc/edeploy.conf).\nExit codes: 0 done, 1 failed, 2 usage.\n",
+	.more = "check, match, adopt, replay FACTS, and what is about trees "
+		"(key to fsck) need no\nserver. The others ask edeployd over "
+		"its "
+		"unix socket (SOCKET in\n/etc/edeploy.conf). Exit codes: 0 "
+		"done, "
+		"1 failed, 2 usage.\n",
 	.table = commands,
 	.len = ARRAY_LEN(commands),
 };

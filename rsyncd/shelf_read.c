@@ -64,6 +64,7 @@ shelf_read(const char *trees, const struct shelf_piece *p, struct buf *out,
 	if (read_at(fd, buf_room(out, p->len), p->at, p->len) < 0)
 		return err_sys(e, "read %s/%s", trees, p->path);
 	out->len = p->len;
+	buf_room(out, 0)[0] = '\0';
 	digest_of(out->at, out->len, &found);
 	if (!digest_eq(&found, &p->hash))
 		return err_set(e, ERR_INPUT,
@@ -191,6 +192,7 @@ read_view(const char *top, const struct seal *s, const struct manifest_entry *f,
 	if (fd < 0 || read_at(fd, buf_room(out, f->size), 0, f->size) < 0)
 		return false;
 	out->len = f->size;
+	buf_room(out, 0)[0] = '\0';
 	return is_content(out, f);
 }
 
