@@ -8,8 +8,13 @@ import signal
 import socket
 import subprocess
 import tempfile
+import sys
 import threading
+import time
 import traceback
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import history  # noqa: E402
 
 count = failed = 0
 one_line = threading.Lock()
@@ -39,11 +44,23 @@ def at_once(tests):
         t.join()
 
 
+class Local(http.client.HTTPConnection):
+    def __init__(self, path):
+        super().__init__("edeployd", timeout=30)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.connect(self.path)
+
+
 class Server:
     env = None  # of the server
 
     def __init__(self, edeployd, ctl, state, cmdb, extra=()):
         self.programs = edeployd, ctl
+        self.history, self.files = history.History(), {}
+        self.first_files = {}
         self.dir = tempfile.mkdtemp(prefix="edeploy-decision-")
         os.mkdir(f"{self.dir}/site")
         os.mkdir(f"{self.dir}/boot")
@@ -56,6 +73,7 @@ class Server:
             self.put("vm.cmdb", cmdb)
         for name, text in extra:
             self.put(name, text)
+        self.first_files = dict(self.files)
         with open(f"{self.dir}/conf", "w") as f:
             f.write(f"[SERVER]\nCONFIGDIR={self.dir}/site\n"
                     f"LOGDIR={self.dir}/log\nSTOREDIR={self.dir}/store\n"
@@ -64,6 +82,7 @@ class Server:
         self.start()
 
     def put(self, name, text):
+        self.files[name] = text
         with open(f"{self.dir}/site/{name}", "w") as f:
             f.write(text)
 
@@ -116,15 +135,39 @@ class Server:
             facts.append(["system", "product", "serial", f"SER{n}"])
         else:
             facts = [f for f in facts if f[2] != "serial"]
-        return self.ask("POST", "/v1/upload",
-                        json.dumps(facts + list(more)),
-                        Edeploy_Run="%032x" % run)
+        return self.upload_text(run, json.dumps(facts + list(more)))
+
+    def upload_text(self, run, text):
+        """What is asked and answered is kept, to be judged by the oracle."""
+        begin, got = time.monotonic(), (None, "", {})
+        try:
+            got = self.ask("POST", "/v1/upload", text,
+                           Edeploy_Run="%032x" % run)
+            return got
+        finally:
+            self.history.upload(begin, run, text, got[0], got[1],
+                                got[2].get("Edeploy-Machine"))
+
+    def check_history(self, what):
+        """All uploads until now, of a site whose files stayed as they were."""
+        why = history.replay(self.history, history.site_of(self.first_files))
+        check(f"{what}: {len(self.history.uploads)} answers as the oracle says",
+              not why, why)
 
     def events(self, run, token, *events):
         body = {"events": [{"n": i + 1, "at": 1, **e}
                            for i, e in enumerate(events)]}
         return self.ask("POST", "/v1/runs/%032x/events" % run,
                         json.dumps(body), Edeploy_Token=token)
+
+    def local(self, method, path):
+        """What edeployctl asks: (status, text)."""
+        c = Local(f"{self.dir}/sock")
+        c.request(method, path)
+        r = c.getresponse()
+        out = r.status, r.read().decode()
+        c.close()
+        return out
 
     def ctl(self, *words):
         p = subprocess.run([self.programs[1], *words, "-c",

@@ -236,6 +236,7 @@ def test_crowd(programs):
           len(got) == 200 and len(set(map(str, got))) == 200 and
           all(isinstance(g, str) for g in got),
           [g for g in got if not isinstance(g, str)][:3])
+    s.check_history("200 machines at once")
     s.end()
 
 
@@ -250,7 +251,7 @@ class Second:
             f.write(text)
         self.dir, self.programs = first.dir, first.programs
         self.port = None
-        self.first = first
+        self.first, self.history = first, first.history
 
     def __enter__(self):
         with socket.socket() as s:
@@ -270,6 +271,7 @@ class Second:
     read_log = Server.read_log
     ask = Server.ask
     upload = Server.upload
+    upload_text = Server.upload_text
     events = Server.events
 
 
@@ -319,6 +321,7 @@ def test_two_processes(programs):
         time.sleep(0.1)
     check("the file says the same", sorted(used) == sorted(assigned),
           (len(used), len(assigned)))
+    s.check_history("two processes")
     s.end()
 
 

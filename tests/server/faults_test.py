@@ -17,6 +17,7 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import decision as d  # noqa: E402
 import faults  # noqa: E402
+import history  # noqa: E402
 from faults import KILL, read  # noqa: E402
 
 check = d.check
@@ -84,6 +85,7 @@ class Tries:
         check(f"{what}: the files agree", until(
             lambda: self.book.differs(read(self.s)) is None),
             self.book.differs(read(self.s)))
+        self.s.check_history(what)
         if self.restarts:
             self.restarts.sort()
             check(f"{what}: ready again within a second",
@@ -203,10 +205,11 @@ def test_group(programs, shim, work):
     def ask(n):
         got[n] = s.try_upload(n, n, much)
 
-    for error in (errno.ENOSPC, errno.EIO):
+    for k, error in enumerate((errno.ENOSPC, errno.EIO)):
+        first = 70 + k
         s.disk.arm(s.dir + t.part, 1, error, held=True)
         threads = [threading.Thread(target=ask, args=(n,)) for n in
-                   (1, *crowd)]
+                   (first, *crowd)]
         threads[0].start()
         until(lambda: idle(s.proc.pid))
         for one in threads[1:]:
@@ -219,19 +222,16 @@ def test_group(programs, shim, work):
         calls, hits = s.disk.calls(), s.disk.hits()
         s.disk.off()
         check(f"{NAMES[error]} in the middle of their group", hits == 1 and
-              calls[-1:] == ["pwrite edeploy.db-wal"] and got[1][0] == 200,
-              (hits, calls, got[1]))
+              calls[-1:] == ["pwrite edeploy.db-wal"] and got[first][0] == 200,
+              (hits, calls, got[first]))
         wrong = {n: got[n] for n in crowd if got[n][0] != 500 or
                  SAYS[error] not in got[n][1]}
         check(f"{NAMES[error]}: each is told why", not wrong, wrong)
         known = json.loads(s.ctl("machines", "--json")[1])["machines"]
-        check(f"{NAMES[error]}: none of them stands", len(known) == 1,
-              [m["id"] for m in known])
-        if error == errno.ENOSPC:
-            s.ctl("release", "m1")
-            s.ctl("forget", "m1")
+        check(f"{NAMES[error]}: none of them stands",
+              len(known) == 1 + k, [m["id"] for m in known])
         got.clear()
-    for n in (1, *crowd):
+    for n in (70, 71, *crowd):
         status, text = s.try_upload(1000 + n, n, much)
         if status == 200:
             t.book.answered(1000 + n, n, text)
@@ -293,6 +293,7 @@ def test_damaged(programs, shim, work):
     shutil.rmtree(f"{s.dir}/store")
     s.start()
     t.book.answer.clear()  # runs are forgotten, entries are not
+    s.history = history.History()
     for n in (1, 2, 3, 4, 5):
         status, text = s.try_upload(100 + n, n)
         if status == 200:

@@ -1,7 +1,10 @@
 """What docs/formats.md says of a decision, as plain lists and loops: identity,
 quota, CMDB and runs of one site. It shares no code with the server, knows no
-index and no transaction, and is asked in the order of the answers."""
+index and no transaction, and is asked one thing after another; what it was
+asked last can be taken back, so that another order can be tried
+(history.py)."""
 import ast
+import ipaddress
 
 JUNK = ("", "to be filled by o.e.m.", "none", "0000000000", "ffffffff")
 LIVE = ("waiting", "assigned", "installing", "installed")
@@ -29,14 +32,26 @@ def identity(facts):
     return {kind: values for kind, values in out.items() if values}
 
 
-def fits(pattern, fact):
+def is_in(net, word):
+    try:
+        return ipaddress.ip_address(word) in ipaddress.ip_network(net)
+    except ValueError:
+        return False
+
+
+def fits(pattern, fact, bound):
     """{variable: value}, or None."""
     found = {}
     for want, word in zip(pattern, fact):
         if want.startswith("$"):
+            if bound.get(want, word) != word:
+                return None
             found[want] = word
         elif want.startswith("gt("):
             if not word.isdigit() or int(word) <= int(want[3:-1]):
+                return None
+        elif want.startswith("network("):
+            if not is_in(want[8:-1], word):
                 return None
         elif want != word:
             return None
@@ -46,28 +61,37 @@ def fits(pattern, fact):
 def match(patterns, facts):
     """[(name, value, is it $$, is it an identity)], or None: the profiles
     here have no two rows for one fact, so the first that fits is it."""
-    out = []
+    out, bound = [], {}
     for pattern in patterns:
         for fact in facts:
-            found = fits(pattern, fact)
+            found = fits(pattern, fact, bound)
             if found is not None:
                 break
         else:
             return None
         for name, value in found.items():
+            if name in bound:
+                continue
             out.append((name.strip("$"), value, name.startswith("$$"),
                         pattern[3] == name and
                         (fact[0], fact[2]) in (("network", "serial"),
                                                ("system", "serial"),
                                                ("system", "uuid"))))
+        bound.update(found)
     return out
 
 
 class Machine:
-    def __init__(self, known):
-        self.known = known
+    def __init__(self):
+        self.id = None  # as the server calls it, once that is heard
+        self.known, self.values = {}, frozenset()
         self.condition, self.profile, self.entry = "waiting", None, None
         self.run, self.reinstall = None, False
+
+
+class Run:
+    def __init__(self, machine, answer):
+        self.machine, self.answer, self.over = machine, answer, False
 
 
 class Entry:
@@ -88,13 +112,37 @@ class Site:
         self.cmdb = {name: [Entry(e) for e in ast.literal_eval(text)]
                      for name, text in cmdb.items()}
         self.machines, self.runs = [], {}
+        self.past = []  # what each change took the place of
+
+    def put(self, thing, **words):
+        """All changes of anything are made here."""
+        for word, value in words.items():
+            self.past.append((vars(thing), word, getattr(thing, word)))
+            setattr(thing, word, value)
+
+    def mark(self):
+        return len(self.past)
+
+    def back(self, mark):
+        while len(self.past) > mark:
+            where, word, was = self.past.pop()
+            where[word] = was
+
+    def looks(self):
+        """Equal for two states that nobody can tell apart."""
+        return (frozenset((m.values, m.condition, m.profile, m.run,
+                           m.run and self.runs[m.run].over, m.reinstall,
+                           m.id) for m in self.machines),
+                tuple((e.used, e.owner and e.owner.values,
+                       *sorted(map(str, e.fields.items())))
+                      for some in self.cmdb.values() for e in some))
 
     # ---- who asks ----
 
     def who(self, seen):
         """The machine, "new" or "waits"."""
-        like = [m for m in self.machines
-                if any(seen.get(k, set()) & v for k, v in m.known.items())]
+        values = {(k, v) for k, some in seen.items() for v in some}
+        like = [m for m in self.machines if not values.isdisjoint(m.values)]
         if not seen or len(like) > 1:
             return "waits"
         if not like:
@@ -107,11 +155,19 @@ class Site:
         return "waits"
 
     def learn(self, m, seen):
+        known = dict(m.known)
         for kind, values in seen.items():
-            if kind == "mac":
-                m.known[kind] = m.known.get(kind, set()) | values
-            else:
-                m.known[kind] = values
+            known[kind] = values | (known.get(kind, set()) if kind == "mac"
+                                    else set())
+        if known != m.known:
+            self.put(m, known=known, values=frozenset(
+                (k, v) for k, some in known.items() for v in some))
+
+    def called(self, m, name):
+        """One name for each machine, and one machine for each name."""
+        if m.id is None and not any(o.id == name for o in self.machines):
+            self.put(m, id=name)
+        return m.id == name
 
     # ---- what it gets ----
 
@@ -145,45 +201,46 @@ class Site:
         return "No more entry in the CMDB, aborting."
 
     def assign(self, m, run, profile, found):
-        ip = None
+        words = {v[0]: v[1] for v in found}
         if profile in self.cmdb:
             e = self.choose_entry(m, profile, found)
             if isinstance(e, str):
                 return self.wait(m, e)
-            e.owner, e.used, m.entry = m, True, e
-            e.fields.update({v[0]: v[1] for v in found}, used=1)
-            ip = e.fields["ip"]
-        m.profile, m.condition, m.reinstall = profile, "assigned", False
-        return self.answer(m, run, ("script", profile, ip))
+            words = {**e.fields, **words, "used": 1}
+            self.put(e, owner=m, used=True, fields=words)
+            self.put(m, entry=e)
+        self.put(m, profile=profile, condition="assigned", reinstall=False)
+        return self.answer(m, run, ("script", profile, {
+            **words, "edeploy-profile": profile}))
 
     def answer(self, m, run, what):
         if m.run:
-            self.runs[m.run]["over"] = True
-        m.run = run
-        self.runs[run] = {"machine": m, "answer": what, "over": False}
+            self.put(self.runs[m.run], over=True)
+        self.put(m, run=run)
+        self.put(self, runs={**self.runs, run: Run(m, what)})
         return what
 
     def wait(self, m, why):
-        if m.condition != "failed":
-            m.condition = "waiting"
+        if m.condition not in ("failed", "waiting"):
+            self.put(m, condition="waiting")
         return "wait", why
 
-    def upload(self, run, facts):
-        """("script", profile, ip), ("local",), ("wait", how the reason
+    def upload(self, run, facts, seen=None):
+        """("script", profile, variables), ("local",), ("wait", how the reason
         begins), ("nothing fits",) or ("over",)."""
-        seen = identity(facts)
+        seen = seen or identity(facts)
         m = self.who(seen)
         if m == "waits":
             return "wait", ""
         r = self.runs.get(run)
-        if r and (r["over"] or r["machine"] is not m):
+        if r and (r.over or r.machine is not m):
             return ("over",)  # and nothing changes
         if m == "new":
-            m = Machine({})
-            self.machines.append(m)
+            m = Machine()
+            self.put(self, machines=[*self.machines, m])
         self.learn(m, seen)
         if r:
-            return r["answer"]
+            return r.answer
         if m.condition == "installed" and not m.reinstall:
             return self.answer(m, run, ("local",))
         found = {name: match(patterns, facts)
@@ -208,19 +265,24 @@ class Site:
     def end(self, run, good):
         """A report; False when it changes nothing."""
         r = self.runs[run]
-        if r["over"]:
+        if r.over:
             return False
-        r["over"] = True
-        if r["answer"] != ("local",):
-            r["machine"].condition = "installed" if good else "failed"
+        self.put(r, over=True)
+        if r.answer != ("local",):
+            self.put(r.machine, condition="installed" if good else "failed")
         return True
 
     def release(self, m):
         if m.run:
-            self.runs[m.run]["over"] = True
+            self.put(self.runs[m.run], over=True)
         if m.entry:
-            m.entry.owner, m.entry.used = None, False
-            m.entry.fields = {k: v for k, v in m.entry.origin.items()
-                              if k != "used"}
-        m.condition, m.profile, m.entry = "released", None, None
-        m.reinstall = False
+            self.put(m.entry, owner=None, used=False, fields={
+                k: v for k, v in m.entry.origin.items() if k != "used"})
+        self.put(m, condition="released", profile=None, entry=None,
+                 reinstall=False)
+
+    def reinstall(self, m):
+        """False when it is refused."""
+        if m.profile:
+            self.put(m, reinstall=True)
+        return m.profile is not None

@@ -37,7 +37,7 @@ def body(n):
     facts.append(["network", "eth0", "ipv4",
                   f"192.168.122.{random.randrange(2, 250)}"])
     random.shuffle(facts)
-    return json.dumps(facts).encode()
+    return json.dumps(facts)
 
 
 class Client:
@@ -53,6 +53,14 @@ class Client:
 
     def upload(self, run, text, lose):
         """(status, answer), or None when there was none."""
+        if not self.connect():
+            return None
+        begin = time.monotonic()
+        got = self.try_upload(run, text, lose)
+        self.server.history.upload(begin, run, text, *(got or ()))
+        return got
+
+    def connect(self):
         try:
             if not self.http:
                 self.http = http.client.HTTPConnection(
@@ -60,6 +68,13 @@ class Client:
                 self.http.connect()
                 self.http.sock.setsockopt(socket.IPPROTO_TCP,
                                           socket.TCP_NODELAY, 1)
+            return True
+        except OSError:
+            self.close()
+            return False
+
+    def try_upload(self, run, text, lose):
+        try:
             self.http.request("POST", "/v1/upload", text,
                               {"Edeploy-Run": "%032x" % run})
             if lose:
@@ -109,6 +124,7 @@ def judge(s, book, machines, refused, what):
         time.sleep(0.1)
     check(f"{what}: the file says the same", not book.differs(faults.read(s)),
           book.differs(faults.read(s)))
+    s.check_history(what)
 
 
 def test_lost_answers(programs):
