@@ -6,7 +6,9 @@
 #include <zlib.h>
 
 #include "lib/base.h"
+#include "lib/buf.h"
 
+#include "rsyncd/gnuzip.h"
 #include "rsyncd/gzip.h"
 
 #define ROOM (64UL << 10)
@@ -130,6 +132,8 @@ gzip_open(int fd, uint64_t size, uint64_t max, gzip_sink *sink, void *ctx,
 
 struct gzip_maker {
 	z_stream z;
+	struct gnuzip *gnu; /* instead of z, or NULL */
+	struct buf gnu_out;
 	gzip_sink *sink;
 	void *ctx;
 	unsigned long crc;
@@ -145,8 +149,10 @@ gzip_maker_new(int level, int mem_level, const unsigned char *header,
 {
 	struct gzip_maker *m = base_alloc(sizeof(*m));
 
-	if (deflateInit2(&m->z, level, Z_DEFLATED, -MAX_WBITS, mem_level,
-			 Z_DEFAULT_STRATEGY) != Z_OK)
+	if (mem_level == GZIP_GNU)
+		m->gnu = gnuzip_new(level);
+	else if (deflateInit2(&m->z, level, Z_DEFLATED, -MAX_WBITS, mem_level,
+			      Z_DEFAULT_STRATEGY) != Z_OK)
 		abort();
 	m->sink = sink;
 	m->ctx = ctx;
@@ -157,10 +163,27 @@ gzip_maker_new(int level, int mem_level, const unsigned char *header,
 }
 
 static int
+gnu_some(struct gzip_maker *m, bool last, struct err *e)
+{
+	int got = 0;
+
+	if (last)
+		gnuzip_end(m->gnu, &m->gnu_out);
+	else
+		gnuzip_feed(m->gnu, m->z.next_in, m->z.avail_in, &m->gnu_out);
+	if (m->gnu_out.len > 0)
+		got = m->sink(m->ctx, m->gnu_out.at, m->gnu_out.len, e);
+	buf_reset(&m->gnu_out);
+	return got;
+}
+
+static int
 deflate_some(struct gzip_maker *m, int flush, struct err *e)
 {
 	size_t made;
 
+	if (m->gnu)
+		return gnu_some(m, flush == Z_FINISH, e);
 	do {
 		m->z.next_out = m->out;
 		m->z.avail_out = sizeof(m->out);
@@ -228,7 +251,10 @@ gzip_maker_free(struct gzip_maker *m)
 {
 	if (!m)
 		return;
-	deflateEnd(&m->z);
+	if (!m->gnu)
+		deflateEnd(&m->z);
+	gnuzip_free(m->gnu);
+	buf_clear(&m->gnu_out);
 	free(m);
 }
 
@@ -245,12 +271,18 @@ static int
 compare(void *ctx, const void *bytes, size_t len, struct err *e)
 {
 	struct same *s = ctx;
-	ssize_t got = -1;
+	const char *from = bytes;
 
-	if (len <= s->size - s->at && len <= sizeof(s->room))
-		got = pread(s->fd, s->room, len, (off_t)s->at);
-	s->differs = got != (ssize_t)len || memcmp(s->room, bytes, len) != 0;
-	s->at += len;
+	while (len > 0 && !s->differs) {
+		size_t step = len < sizeof(s->room) ? len : sizeof(s->room);
+		ssize_t got = pread(s->fd, s->room, step, (off_t)s->at);
+
+		s->differs = got != (ssize_t)step ||
+			     memcmp(s->room, from, step) != 0;
+		s->at += step;
+		from += step;
+		len -= step;
+	}
 	return s->differs ? err_set(e, ERR_INPUT, "differs") : 0;
 }
 
@@ -290,7 +322,8 @@ gzip_find(int fd, uint64_t size, int raw_fd, uint64_t raw, struct gzip_way *way,
 	  struct err *e)
 {
 	/* by how often they are met: gzip's default, its best, its fastest */
-	static const int levels[GZIP_LEVELS] = { 6, 9, 1, 2, 3, 4, 5, 7, 8 };
+	static const int levels[] = { 6, 9, 1, 2, 3, 4, 5, 7, 8 };
+	static const int mem_levels[] = { 8, GZIP_GNU, 9 };
 	AUTO_FREE struct same *s = base_alloc(sizeof(*s));
 	ssize_t head = pread(fd, s->room, sizeof(s->room), 0);
 	size_t i;
@@ -302,9 +335,11 @@ gzip_find(int fd, uint64_t size, int raw_fd, uint64_t raw, struct gzip_way *way,
 	if (way->header_len == 0)
 		return 0;
 	memcpy(way->header, s->room, way->header_len);
-	for (i = 0; i < 2 * GZIP_LEVELS; i++) {
-		way->level = levels[i / 2];
-		way->mem_level = i % 2 ? 9 : 8;
+	for (i = 0; i < ARRAY_LEN(levels) * ARRAY_LEN(mem_levels); i++) {
+		way->level = levels[i / ARRAY_LEN(mem_levels)];
+		way->mem_level = mem_levels[i % ARRAY_LEN(mem_levels)];
+		if (way->mem_level == GZIP_GNU && way->level < GNUZIP_LEVEL_MIN)
+			continue;
 		got = try_way(s, raw_fd, raw, way, e);
 		if (got != 0)
 			return got;

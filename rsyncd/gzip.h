@@ -10,7 +10,6 @@
  * CRC and length; most of those streams can be made again from what is inside,
  * bit by bit, once it is known how they were made. */
 #define GZIP_HEADER_MAX 1024
-#define GZIP_LEVELS 9
 
 typedef int gzip_sink(void *ctx, const void *bytes, size_t len, struct err *e);
 
@@ -24,8 +23,10 @@ size_t gzip_header_len(const unsigned char *bytes, size_t len);
 int gzip_open(int fd, uint64_t size, uint64_t max, gzip_sink *sink, void *ctx,
 	      struct err *e);
 
-/* Make a gzip file from what is inside: header, deflate at `level` (1 to 9)
- * and `mem_level` (1 to 9), trailer, all to `sink`. */
+/* Make a gzip file from what is inside: header, deflate at `level`, trailer,
+ * all to `sink`. `mem_level` 1 to 9: zlib's, level 1 to 9; GZIP_GNU: as GNU
+ * gzip does it, level 4 to 9. */
+#define GZIP_GNU 0
 struct gzip_maker;
 struct gzip_maker *gzip_maker_new(int level, int mem_level,
 				  const unsigned char *header,

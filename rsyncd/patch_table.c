@@ -224,8 +224,8 @@ read_gzip(struct scan *s, struct patch_op *op)
 	op->new_raw = scan_number(s, PATCH_GZIP_RAW_MAX, "the new raw size");
 	scan_blank(s);
 	op->old_raw = scan_number(s, PATCH_GZIP_RAW_MAX, "the old raw size");
-	if (op->level < 1 || op->mem_level < 1)
-		scan_fail(s, "a level of 0");
+	if (op->level < (op->mem_level == 0 ? 4 : 1))
+		scan_fail(s, "there is no such level");
 }
 
 /* The words of an `op` line; how many pieces it has. */

@@ -172,73 +172,6 @@ try_rsync(struct patch_worker *w, const struct side *old,
 	return got;
 }
 
-/* ---- gzip ---- */
-
-static int
-write_inside(void *ctx, const void *bytes, size_t len, struct err *e)
-{
-	struct side *s = ctx;
-
-	s->size += len;
-	return fd_write_all(s->fd, bytes, len, e);
-}
-
-/* What is inside a gzip file, in a file without a name. 1, 0 or -1. */
-static int
-open_inside(const struct patch_worker *w, const struct side *s,
-	    struct side *inside, struct err *e)
-{
-	inside->fd = spool_file(w->tmp_dirfd, e);
-	if (inside->fd < 0)
-		return -1;
-	return gzip_open(s->fd, s->size, PATCH_GZIP_RAW_MAX, write_inside,
-			 inside, e);
-}
-
-static int
-try_inside(struct patch_worker *w, const struct side *old,
-	   const struct side *new, struct side *old_in, struct side *new_in,
-	   struct attempt *a, struct err *e)
-{
-	AUTO_FREE struct gzip_way *way = base_alloc(sizeof(*way));
-	int got = open_inside(w, new, new_in, e);
-
-	if (got > 0)
-		got = open_inside(w, old, old_in, e);
-	if (got > 0 && (old_in->size == 0 || new_in->size == 0))
-		return 0;
-	if (got > 0)
-		got = gzip_find(new->fd, new->size, new_in->fd, new_in->size,
-				way, e);
-	if (got <= 0)
-		return got;
-	if (try_zstd(w, old_in, new_in, a, e) < 0)
-		return -1;
-	a->op.kind = PATCH_GZIP;
-	a->op.level = (uint8_t)way->level;
-	a->op.mem_level = (uint8_t)way->mem_level;
-	a->op.header_len = way->header_len;
-	a->op.header = base_alloc(way->header_len);
-	memcpy(a->op.header, way->header, way->header_len);
-	a->op.new_raw = new_in->size;
-	a->op.old_raw = old_in->size;
-	return 1;
-}
-
-int
-try_gzip(struct patch_worker *w, const struct side *old, const struct side *new,
-	 struct attempt *a, struct err *e)
-{
-	struct side old_in = { .fd = -1 }, new_in = { .fd = -1 };
-	int got = try_inside(w, old, new, &old_in, &new_in, a, e);
-
-	if (old_in.fd >= 0)
-		close(old_in.fd);
-	if (new_in.fd >= 0)
-		close(new_in.fd);
-	return got;
-}
-
 /* ---- replay ---- */
 
 static int
@@ -291,4 +224,105 @@ try_replay(const struct attempt *a, int old_fd, int tmp_dirfd,
 			       "its patch makes something else: was the file "
 			       "changed meanwhile?");
 	return 0;
+}
+
+/* ---- gzip ---- */
+
+struct inside {
+	struct side side;
+	struct digest_run run;
+	struct digest hash;
+};
+
+static int
+write_inside(void *ctx, const void *bytes, size_t len, struct err *e)
+{
+	struct inside *in = ctx;
+
+	in->side.size += len;
+	digest_add(&in->run, bytes, len);
+	return fd_write_all(in->side.fd, bytes, len, e);
+}
+
+/* What is inside a gzip file, in a file without a name. 1, 0 or -1. */
+static int
+open_inside(const struct patch_worker *w, const struct side *s,
+	    struct inside *in, struct err *e)
+{
+	int got;
+
+	in->side.fd = spool_file(w->tmp_dirfd, e);
+	if (in->side.fd < 0)
+		return -1;
+	digest_begin(&in->run);
+	got = gzip_open(s->fd, s->size, PATCH_GZIP_RAW_MAX, write_inside, in,
+			e);
+	digest_end(&in->run, &in->hash);
+	return got > 0 && in->side.size > 0 ? 1 : got < 0 ? -1 : 0;
+}
+
+/* The patch of what is inside, replayed: gzip_find has shown that the right
+ * inside makes the right file. */
+static int
+replay_inside(const struct patch_worker *w, const struct attempt *a,
+	      const struct inside *old, const struct inside *new, struct err *e)
+{
+	struct attempt inner = *a;
+
+	inner.op.new_size = new->side.size;
+	return try_replay(&inner, old->side.fd, w->tmp_dirfd, &new->hash, e);
+}
+
+static void
+set_gzip(struct patch_op *op, const struct gzip_way *way, uint64_t old_raw,
+	 uint64_t new_raw)
+{
+	op->kind = PATCH_GZIP;
+	op->level = (uint8_t)way->level;
+	op->mem_level = (uint8_t)way->mem_level;
+	op->header_len = way->header_len;
+	op->header = base_alloc(way->header_len);
+	memcpy(op->header, way->header, way->header_len);
+	op->new_raw = new_raw;
+	op->old_raw = old_raw;
+}
+
+static int
+try_inside(struct patch_worker *w, const struct side *old,
+	   const struct side *new, struct inside *old_in, struct inside *new_in,
+	   struct attempt *a, struct err *e)
+{
+	AUTO_FREE struct gzip_way *way = base_alloc(sizeof(*way));
+	int got = open_inside(w, new, new_in, e);
+
+	if (got > 0)
+		got = open_inside(w, old, old_in, e);
+	if (got > 0)
+		got = gzip_find(new->fd, new->size, new_in->side.fd,
+				new_in->side.size, way, e);
+	if (got <= 0)
+		return got;
+	if (try_zstd(w, &old_in->side, &new_in->side, a, e) < 0 ||
+	    replay_inside(w, a, old_in, new_in, e) < 0)
+		return -1;
+	set_gzip(&a->op, way, old_in->side.size, new_in->side.size);
+	return 1;
+}
+
+int
+try_gzip(struct patch_worker *w, struct side *old, struct side *new,
+	 struct attempt *a, struct err *e)
+{
+	struct inside old_in = { .side.fd = -1 }, new_in = { .side.fd = -1 };
+	int got;
+
+	old->mem = NULL;
+	new->mem = NULL;
+	got = try_inside(w, old, new, &old_in, &new_in, a, e);
+
+	if (old_in.side.fd >= 0)
+		close(old_in.side.fd);
+	if (new_in.side.fd >= 0)
+		close(new_in.side.fd);
+	return got;
 }

@@ -41,9 +41,11 @@ int try_zstd(struct patch_worker *w, const struct side *old,
 	     const struct side *new, struct attempt *a, struct err *e);
 int try_rsync(struct patch_worker *w, const struct side *old,
 	      const struct side *new, struct attempt *a, struct err *e);
-/* 1: done; 0: the two are no gzip files, or not to be made again. */
-int try_gzip(struct patch_worker *w, const struct side *old,
-	     const struct side *new, struct attempt *a, struct err *e);
+/* 1: done, and replayed; 0: the two are no gzip files, or not to be made
+ * again. The worker's room is wanted for what is inside, so neither side is
+ * in memory any more. */
+int try_gzip(struct patch_worker *w, struct side *old, struct side *new,
+	     struct attempt *a, struct err *e);
 
 /* The attempt taken as a client takes it: what comes out must have `hash`.
  * ERR_REFUSED when it has not, ERR_SYS. */

@@ -32,6 +32,9 @@ static const struct {
 	{ ONE "gzip " S " 70 " S2 " 90 1 6 8 " G
 	      " 700 900\n" P("9", "700", "0", "900"),
 	  12, NULL },
+	{ ONE "gzip " S " 70 " S2 " 90 1 4 0 " G
+	      " 700 900\n" P("9", "700", "0", "900"),
+	  12, NULL },
 	{ ONE "rsync " S " 7 " S2 " 9 1\n" P("9", "700", "0", "0"), 12, NULL },
 	{ HEAD "ops 2\nop whole " S " 7 - 0 1\n" P(
 		  "9", "7", "0", "0") "op rsync " S2 " 1 " S
@@ -75,9 +78,12 @@ static const struct {
 	  12, "the length is more than 50331648" },
 	{ ONE "zstd " S " 7 " S2 " 0 1\n" P("9", "7", "0", "0"), 12,
 	  "a content of nothing" },
+	{ ONE "gzip " S " 70 " S2 " 90 1 3 0 " G
+	      " 700 900\n" P("9", "700", "0", "900"),
+	  12, "there is no such level" },
 	{ ONE "gzip " S " 70 " S2 " 90 1 0 8 " G
 	      " 700 900\n" P("9", "700", "0", "900"),
-	  12, "a level of 0" },
+	  12, "there is no such level" },
 	{ ONE "gzip " S " 70 " S2 " 90 1 6 10 " G
 	      " 700 900\n" P("9", "700", "0", "900"),
 	  12, "the memory level is more than 9" },
@@ -129,7 +135,7 @@ test_delta(void)
 static void
 test_find(void)
 {
-	const char *text = rows[7].text;
+	const char *text = rows[8].text;
 	AUTO(patch_table) t = NULL;
 	struct err e = { 0 };
 	unsigned char head[12] = { 0x8f, 0x0c };

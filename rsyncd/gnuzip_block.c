@@ -1,0 +1,565 @@
+/* The blocks: when gzip ends one, and how it is written. Which of several
+ * equally good Huffman codes is taken depends on the order in which a heap
+ * gives equal counts, so the heap is part of the format here. */
+#include <string.h>
+
+#include "lib/base.h"
+
+#include "rsyncd/gnuzip_block.h"
+
+#define END 256
+#define LENGTHS 19 /* codes for code lengths */
+#define NODES (2 * BLOCK_LITERALS + 1)
+#define BITS_MAX 15
+
+static const uint8_t length_extra[29] = { 0, 0, 0, 0, 0, 0, 0, 0, 1, 1,
+					  1, 1, 2, 2, 2, 2, 3, 3, 3, 3,
+					  4, 4, 4, 4, 5, 5, 5, 5, 0 };
+static const uint16_t length_base[29] = { 0,   1,   2,   3,   4,  5,  6,  7,
+					  8,   10,  12,  14,  16, 20, 24, 28,
+					  32,  40,  48,  56,  64, 80, 96, 112,
+					  128, 160, 192, 224, 255 };
+static const uint8_t distance_extra[30] = {
+	0, 0, 0, 0, 1, 1, 2, 2,  3,  3,  4,  4,  5,  5,  6,
+	6, 7, 7, 8, 8, 9, 9, 10, 10, 11, 11, 12, 12, 13, 13
+};
+static const uint16_t distance_base[30] = {
+	0,    1,    2,    3,    4,    6,    8,    12,    16,    24,
+	32,   48,   64,   96,   128,  192,  256,  384,   512,   768,
+	1024, 1536, 2048, 3072, 4096, 6144, 8192, 12288, 16384, 24576
+};
+static const uint8_t lengths_extra[LENGTHS] = { [16] = 2, 3, 7 };
+static const uint8_t lengths_order[LENGTHS] = { 16, 17, 18, 0,  8, 7,  9,
+						6,  10, 5,  11, 4, 12, 3,
+						13, 2,  14, 1,  15 };
+
+static unsigned
+length_code(unsigned len) /* less 3 */
+{
+	unsigned c;
+
+	if (len == 255)
+		return 28;
+	if (len < 8)
+		return len;
+	c = 31 - (unsigned)__builtin_clz(len); /* its highest bit: 3 to 7 */
+	return 4 * (c - 1) + (len >> (c - 2) & 3);
+}
+
+static unsigned
+distance_code(unsigned distance) /* less 1 */
+{
+	unsigned c;
+
+	if (distance < 4)
+		return distance;
+	c = 31 - (unsigned)__builtin_clz(distance);
+	return 2 * c + (distance >> (c - 1) & 1);
+}
+
+/* ---- gathering ---- */
+
+void
+gnuzip_block_begin(struct gnuzip_block *b)
+{
+	b->symbols = 0;
+	b->matches = 0;
+	memset(b->literal_count, 0, sizeof(b->literal_count));
+	memset(b->distance_count, 0, sizeof(b->distance_count));
+	b->literal_count[END] = 1;
+}
+
+void
+gnuzip_block_literal(struct gnuzip_block *b, unsigned char c)
+{
+	b->literal[b->symbols] = c;
+	b->distance[b->symbols++] = 0;
+	b->literal_count[c]++;
+}
+
+void
+gnuzip_block_match(struct gnuzip_block *b, unsigned len, unsigned distance)
+{
+	b->literal[b->symbols] = (uint16_t)(len - 3);
+	b->distance[b->symbols++] = (uint16_t)distance;
+	b->matches++;
+	b->literal_count[END + 1 + length_code(len - 3)]++;
+	b->distance_count[distance_code(distance - 1)]++;
+}
+
+bool
+gnuzip_block_full(const struct gnuzip_block *b, uint64_t raw)
+{
+	uint64_t bits = b->symbols * 8;
+	size_t i;
+
+	/* every 4096 symbols a guess whether what follows is of another kind */
+	if (b->symbols % 4096 == 0 && b->matches < b->symbols / 2) {
+		for (i = 0; i < BLOCK_DISTANCES; i++)
+			bits += (uint64_t)b->distance_count[i] *
+				(5U + distance_extra[i]);
+		if (bits / 8 < raw / 2)
+			return true;
+	}
+	return b->symbols == BLOCK_SYMBOLS - 1;
+}
+
+/* ---- Huffman codes ---- */
+
+/* A code for `n` symbols that occur `count` times. */
+struct code {
+	size_t n, last; /* last symbol with a code */
+	const uint8_t *extra;
+	size_t extra_from; /* first symbol with extra bits */
+	unsigned bits_max;
+	uint32_t count[NODES];
+	uint16_t parent[NODES];
+	uint8_t depth[NODES];
+	uint16_t len[NODES + 1], bits[BLOCK_LITERALS + 2];
+	uint64_t total; /* bits to write all symbols, extra ones too */
+};
+
+struct heap {
+	struct code *c;
+	uint16_t at[NODES + 1]; /* from 1: the heap; at its end: done nodes */
+	size_t len, done;
+};
+
+static bool
+before(const struct code *c, unsigned a, unsigned b)
+{
+	return c->count[a] < c->count[b] ||
+	       (c->count[a] == c->count[b] && c->depth[a] <= c->depth[b]);
+}
+
+static void
+sift_down(struct heap *h, size_t k)
+{
+	uint16_t node = h->at[k];
+	size_t j;
+
+	for (j = 2 * k; j <= h->len; j *= 2) {
+		if (j < h->len && before(h->c, h->at[j + 1], h->at[j]))
+			j++;
+		if (before(h->c, node, h->at[j]))
+			break;
+		h->at[k] = h->at[j];
+		k = j;
+	}
+	h->at[k] = node;
+}
+
+static void
+heap_of(struct heap *h, struct code *c)
+{
+	size_t i;
+
+	h->c = c;
+	h->len = 0;
+	h->done = NODES;
+	c->last = 0;
+	for (i = 0; i < c->n; i++) {
+		c->len[i] = 0;
+		if (c->count[i] > 0) {
+			h->at[++h->len] = (uint16_t)i;
+			c->last = i;
+		}
+	}
+	/* a code has two symbols at least */
+	while (h->len < 2) {
+		size_t more = h->len == 0 || c->last >= 2 ? 0 : c->last + 1;
+
+		if (h->len == 0 || c->last < 2)
+			c->last = more;
+		c->count[more] = 1;
+		c->total -= 1;
+		h->at[++h->len] = (uint16_t)more;
+	}
+	for (i = h->len / 2; i >= 1; i--)
+		sift_down(h, i);
+}
+
+/* Join the two rarest until one is left; children stand behind parents in
+ * h->at[done..]. */
+static void
+join_all(struct heap *h)
+{
+	struct code *c = h->c;
+	size_t node = c->n;
+
+	do {
+		uint16_t a = h->at[1], b;
+
+		h->at[1] = h->at[h->len--];
+		sift_down(h, 1);
+		b = h->at[1];
+		h->at[--h->done] = a;
+		h->at[--h->done] = b;
+		c->count[node] = c->count[a] + c->count[b];
+		c->depth[node] =
+			(uint8_t)((c->depth[a] > c->depth[b] ? c->depth[a]
+							     : c->depth[b]) +
+				  1);
+		c->parent[a] = c->parent[b] = (uint16_t)node;
+		h->at[1] = (uint16_t)node++;
+		sift_down(h, 1);
+	} while (h->len >= 2);
+	h->at[--h->done] = h->at[1];
+}
+
+/* Too long ones are made shorter, others longer for it. */
+static void
+shorten(struct heap *h, unsigned *of_len, int overflow)
+{
+	struct code *c = h->c;
+	size_t at = NODES;
+	unsigned len, n;
+
+	do {
+		len = c->bits_max - 1;
+		while (of_len[len] == 0)
+			len--;
+		of_len[len]--;
+		of_len[len + 1] += 2;
+		of_len[c->bits_max]--;
+		overflow -= 2;
+	} while (overflow > 0);
+	for (len = c->bits_max; len > 0; len--)
+		for (n = of_len[len]; n > 0;) {
+			unsigned node = h->at[--at];
+
+			if (node > c->last)
+				continue;
+			c->total +=
+				((uint64_t)len - c->len[node]) * c->count[node];
+			c->len[node] = (uint16_t)len;
+			n--;
+		}
+}
+
+static void
+set_lengths(struct heap *h, unsigned *of_len)
+{
+	struct code *c = h->c;
+	size_t i = h->done;
+	int overflow = 0;
+
+	c->len[h->at[i]] = 0;
+	for (i++; i < NODES; i++) {
+		unsigned node = h->at[i], len = c->len[c->parent[node]] + 1U;
+		unsigned extra;
+
+		if (len > c->bits_max) {
+			len = c->bits_max;
+			overflow++;
+		}
+		c->len[node] = (uint16_t)len;
+		if (node > c->last)
+			continue;
+		of_len[len]++;
+		extra = node >= c->extra_from ? c->extra[node - c->extra_from]
+					      : 0;
+		c->total += (uint64_t)c->count[node] * (len + extra);
+	}
+	if (overflow > 0)
+		shorten(h, of_len, overflow);
+}
+
+static uint16_t
+reversed(unsigned code, unsigned len)
+{
+	unsigned out = 0;
+
+	while (len--) {
+		out = out << 1 | (code & 1);
+		code >>= 1;
+	}
+	return (uint16_t)out;
+}
+
+/* Codes of one length are counted up in the order of their symbols. */
+static void
+set_bits(struct code *c)
+{
+	unsigned next[BITS_MAX + 2] = { 0 }, of_len[BITS_MAX + 1] = { 0 };
+	unsigned len;
+	size_t i;
+
+	for (i = 0; i <= c->last; i++)
+		of_len[c->len[i]]++;
+	of_len[0] = 0;
+	for (len = 1; len <= BITS_MAX; len++)
+		next[len] = (next[len - 1] + of_len[len - 1]) << 1;
+	for (i = 0; i <= c->last; i++)
+		if (c->len[i] > 0)
+			c->bits[i] = reversed(next[c->len[i]]++, c->len[i]);
+}
+
+static void
+build(struct code *c)
+{
+	unsigned of_len[BITS_MAX + 2] = { 0 };
+	struct heap h;
+
+	heap_of(&h, c);
+	join_all(&h);
+	set_lengths(&h, of_len);
+	set_bits(c);
+}
+
+/* ---- bits ---- */
+
+static void
+put(struct gnuzip_block *b, unsigned value, unsigned len, struct buf *out)
+{
+	b->bits |= (uint64_t)value << b->bits_len;
+	b->bits_len += len;
+	while (b->bits_len >= 8) {
+		buf_char(out, (char)b->bits);
+		b->bits >>= 8;
+		b->bits_len -= 8;
+	}
+}
+
+static void
+put_to_byte(struct gnuzip_block *b, struct buf *out)
+{
+	if (b->bits_len > 0)
+		put(b, 0, 8 - b->bits_len, out);
+}
+
+/* ---- the lengths of codes, run by run ---- */
+
+typedef void run_fn(void *ctx, unsigned symbol, unsigned extra);
+
+/* Says the code lengths of `c` as symbols: lengths, and repetitions (16: the
+ * last one 3 to 6 times; 17, 18: zero, 3 to 10 and 11 to 138 times). */
+static void
+runs_of(const struct code *c, run_fn *say, void *ctx)
+{
+	unsigned last = 0xffff, count = 0;
+	unsigned next = c->len[0];
+	unsigned most = next ? 7 : 138, least = next ? 4 : 3;
+	size_t i;
+
+	for (i = 0; i <= c->last; i++) {
+		unsigned len = next;
+
+		next = i < c->last ? c->len[i + 1] : 0xffff;
+		if (++count < most && len == next)
+			continue;
+		if (count < least) {
+			while (count--)
+				say(ctx, len, 0);
+		} else if (len != 0) {
+			if (len != last) {
+				say(ctx, len, 0);
+				count--;
+			}
+			say(ctx, 16, count - 3);
+		} else if (count <= 10) {
+			say(ctx, 17, count - 3);
+		} else {
+			say(ctx, 18, count - 11);
+		}
+		count = 0;
+		last = len;
+		most = next == 0 ? 138 : len == next ? 6 : 7;
+		least = next == 0 || len == next ? 3 : 4;
+	}
+}
+
+static void
+count_run(void *ctx, unsigned symbol, unsigned extra)
+{
+	struct code *lengths = ctx;
+
+	(void)extra;
+	lengths->count[symbol]++;
+}
+
+/* ---- a block ---- */
+
+struct forms {
+	struct code literals, distances, lengths;
+	size_t lengths_used;
+	uint64_t dynamic_bits, fixed_bits;
+};
+
+static unsigned
+fixed_len(size_t literal)
+{
+	if (literal < 144)
+		return 8;
+	if (literal < 256)
+		return 9;
+	return literal < 280 ? 7 : 8;
+}
+
+/* What the fixed codes would cost. */
+static uint64_t
+fixed_bits(const struct gnuzip_block *b)
+{
+	uint64_t bits = 0;
+	size_t i;
+
+	for (i = 0; i < BLOCK_LITERALS; i++)
+		bits += (uint64_t)b->literal_count[i] *
+			(fixed_len(i) +
+			 (i > END ? length_extra[i - END - 1] : 0U));
+	for (i = 0; i < BLOCK_DISTANCES; i++)
+		bits += (uint64_t)b->distance_count[i] *
+			(5U + distance_extra[i]);
+	return bits;
+}
+
+static void
+code_of(struct code *c, const uint16_t *count, size_t n, const uint8_t *extra,
+	size_t extra_from, unsigned bits_max)
+{
+	size_t i;
+
+	memset(c, 0, sizeof(*c));
+	c->n = n;
+	c->extra = extra;
+	c->extra_from = extra_from;
+	c->bits_max = bits_max;
+	for (i = 0; count && i < n; i++)
+		c->count[i] = count[i];
+}
+
+static void
+build_forms(struct forms *f, const struct gnuzip_block *b)
+{
+	code_of(&f->literals, b->literal_count, BLOCK_LITERALS, length_extra,
+		END + 1, BITS_MAX);
+	build(&f->literals);
+	code_of(&f->distances, b->distance_count, BLOCK_DISTANCES,
+		distance_extra, 0, BITS_MAX);
+	build(&f->distances);
+	code_of(&f->lengths, NULL, LENGTHS, lengths_extra, 0, 7);
+	runs_of(&f->literals, count_run, &f->lengths);
+	runs_of(&f->distances, count_run, &f->lengths);
+	build(&f->lengths);
+	f->lengths_used = LENGTHS;
+	while (f->lengths_used > 4 &&
+	       f->lengths.len[lengths_order[f->lengths_used - 1]] == 0)
+		f->lengths_used--;
+	f->dynamic_bits = f->literals.total + f->distances.total +
+			  f->lengths.total + 3 * f->lengths_used + 14;
+	f->fixed_bits = fixed_bits(b);
+}
+
+static void
+fix_codes(struct forms *f)
+{
+	size_t i;
+
+	code_of(&f->literals, NULL, BLOCK_LITERALS, length_extra, END + 1,
+		BITS_MAX);
+	/* two that are never written have a code, too */
+	f->literals.last = BLOCK_LITERALS + 1;
+	for (i = 0; i <= f->literals.last; i++)
+		f->literals.len[i] = (uint16_t)fixed_len(i);
+	set_bits(&f->literals);
+	for (i = 0; i < BLOCK_DISTANCES; i++) {
+		f->distances.len[i] = 5;
+		f->distances.bits[i] = reversed((unsigned)i, 5);
+	}
+}
+
+struct lengths_out {
+	struct gnuzip_block *b;
+	const struct code *c;
+	struct buf *out;
+};
+
+static void
+put_run(void *ctx, unsigned symbol, unsigned extra)
+{
+	struct lengths_out *o = ctx;
+
+	put(o->b, o->c->bits[symbol], o->c->len[symbol], o->out);
+	put(o->b, extra, lengths_extra[symbol], o->out);
+}
+
+static void
+put_codes(struct gnuzip_block *b, const struct forms *f, struct buf *out)
+{
+	struct lengths_out o = { b, &f->lengths, out };
+	size_t i;
+
+	put(b, (unsigned)f->literals.last + 1 - 257, 5, out);
+	put(b, (unsigned)f->distances.last, 5, out);
+	put(b, (unsigned)f->lengths_used - 4, 4, out);
+	for (i = 0; i < f->lengths_used; i++)
+		put(b, f->lengths.len[lengths_order[i]], 3, out);
+	runs_of(&f->literals, put_run, &o);
+	runs_of(&f->distances, put_run, &o);
+}
+
+static void
+put_match(struct gnuzip_block *b, const struct forms *f, unsigned len,
+	  unsigned distance, struct buf *out)
+{
+	unsigned c = length_code(len), d = distance_code(distance);
+
+	put(b, f->literals.bits[END + 1 + c], f->literals.len[END + 1 + c],
+	    out);
+	put(b, len - length_base[c], length_extra[c], out);
+	put(b, f->distances.bits[d], f->distances.len[d], out);
+	put(b, distance - distance_base[d], distance_extra[d], out);
+}
+
+static void
+put_symbols(struct gnuzip_block *b, const struct forms *f, struct buf *out)
+{
+	size_t i;
+
+	for (i = 0; i < b->symbols; i++)
+		if (b->distance[i])
+			put_match(b, f, b->literal[i], b->distance[i] - 1U,
+				  out);
+		else
+			put(b, f->literals.bits[b->literal[i]],
+			    f->literals.len[b->literal[i]], out);
+	put(b, f->literals.bits[END], f->literals.len[END], out);
+}
+
+static void
+put_stored(struct gnuzip_block *b, const unsigned char *raw, size_t len,
+	   struct buf *out)
+{
+	put_to_byte(b, out);
+	put(b, (unsigned)len & 0xffff, 16, out);
+	put(b, ~(unsigned)len & 0xffff, 16, out);
+	buf_add(out, raw, len);
+}
+
+void
+gnuzip_block_end(struct gnuzip_block *b, const unsigned char *raw,
+		 size_t raw_len, bool last, struct buf *out)
+{
+	AUTO_FREE struct forms *f = base_alloc(sizeof(*f));
+	uint64_t dynamic, fixed, best;
+
+	build_forms(f, b);
+	dynamic = (f->dynamic_bits + 3 + 7) / 8;
+	fixed = (f->fixed_bits + 3 + 7) / 8;
+	best = fixed <= dynamic ? fixed : dynamic;
+	if (raw && raw_len + 4 <= best) {
+		put(b, last, 3, out);
+		put_stored(b, raw, raw_len, out);
+	} else if (best == fixed) {
+		put(b, 2 + last, 3, out);
+		fix_codes(f);
+		put_symbols(b, f, out);
+	} else {
+		put(b, 4 + last, 3, out);
+		put_codes(b, f, out);
+		put_symbols(b, f, out);
+	}
+	if (last)
+		put_to_byte(b, out);
+	gnuzip_block_begin(b);
+}
