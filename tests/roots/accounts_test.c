@@ -1,0 +1,99 @@
+/* Accounts: three sides, line by line. */
+#include "lib/base.h"
+
+#include "roots/accounts.h"
+
+#include "tests/test.h"
+
+#define ROOT "root:x:0:0:root:/root:/bin/sh\n"
+
+static const struct {
+	const char *what, *path, *base, *ours, *theirs;
+	const char *want; /* or what the refusal says, behind a "!" */
+} rows[] = {
+	{ "nothing changed", "etc/passwd", ROOT, ROOT, ROOT, ROOT },
+	{ "added here", "etc/passwd", ROOT, ROOT "joe:x:1000:1000::/h:/s\n",
+	  ROOT, ROOT "joe:x:1000:1000::/h:/s\n" },
+	{ "added by the version", "etc/passwd", ROOT, ROOT,
+	  ROOT "db:x:110:110::/h:/s\n", ROOT "db:x:110:110::/h:/s\n" },
+	{ "added by both sides, each its own", "etc/passwd", ROOT,
+	  ROOT "joe:x:1000:1::/h:/s\n", ROOT "db:x:110:1::/h:/s\n",
+	  ROOT "joe:x:1000:1::/h:/s\ndb:x:110:1::/h:/s\n" },
+	{ "one number, two names", "etc/passwd", ROOT,
+	  ROOT "joe:x:110:1::/h:/s\n", ROOT "db:x:110:1::/h:/s\n", "!joe" },
+	{ "one name, two numbers", "etc/passwd", ROOT,
+	  ROOT "db:x:111:1::/h:/s\n", ROOT "db:x:110:1::/h:/s\n",
+	  "!111 on this host and 110" },
+	{ "a number shared on purpose", "etc/passwd", ROOT,
+	  ROOT "toor:x:0:0::/root:/bin/sh\n", ROOT "a:x:7:7::/:/s\n",
+	  ROOT "toor:x:0:0::/root:/bin/sh\na:x:7:7::/:/s\n" },
+	{ "shell changed here, home by the version", "etc/passwd",
+	  "a:x:7:7::/:/s\n", "a:x:7:7::/:/zsh\n", "a:x:7:7::/new:/s\n",
+	  "a:x:7:7::/new:/zsh\n" },
+	{ "both changed the shell", "etc/passwd", "a:x:7:7::/:/s\n",
+	  "a:x:7:7::/:/zsh\n", "a:x:7:7::/:/ksh\n", "a:x:7:7::/:/zsh\n" },
+	{ "removed by the version", "etc/passwd", ROOT "a:x:7:7::/:/s\n",
+	  ROOT "a:x:7:7::/:/s\n", ROOT, ROOT },
+	{ "removed by the version, changed here", "etc/passwd",
+	  ROOT "a:x:7:7::/:/s\n", ROOT "a:x:7:7::/:/z\n", ROOT,
+	  ROOT "a:x:7:7::/:/z\n" },
+	{ "removed here", "etc/passwd", ROOT "a:x:7:7::/:/s\n", ROOT,
+	  ROOT "a:x:7:7::/:/z\n", ROOT },
+	{ "comments and NIS", "etc/passwd", ROOT, "# ours\n" ROOT "+::::::\n",
+	  ROOT "a:x:7:7::/:/s\n", "# ours\n" ROOT "a:x:7:7::/:/s\n+::::::\n" },
+	{ "an empty file", "etc/passwd", "", "", ROOT, ROOT },
+	{ "no newline at the end", "etc/passwd", ROOT, ROOT "a:x:7:7::/:/s",
+	  ROOT, ROOT "a:x:7:7::/:/s\n" },
+	{ "a line of too many fields stays", "etc/passwd", ROOT,
+	  ROOT "a:x:7:7::/:/s:more\n", ROOT, ROOT "a:x:7:7::/:/s:more\n" },
+	{ "a base that is not known", "etc/passwd", "", ROOT "a:x:7:7::/:/z\n",
+	  ROOT "a:x:7:7::/:/s\nb:x:8:8::/:/s\n",
+	  ROOT "a:x:7:7::/:/z\nb:x:8:8::/:/s\n" },
+	{ "members added by both", "etc/group", "adm:x:4:\n", "adm:x:4:joe\n",
+	  "adm:x:4:syslog\n", "adm:x:4:joe,syslog\n" },
+	{ "members removed by one", "etc/group", "adm:x:4:a,b,c\n",
+	  "adm:x:4:a,c,joe\n", "adm:x:4:b,c,d\n", "adm:x:4:c,joe,d\n" },
+	{ "a member added by both is one", "etc/group", "adm:x:4:\n",
+	  "adm:x:4:joe\n", "adm:x:4:joe\n", "adm:x:4:joe\n" },
+	{ "a group's number", "etc/group", "", "a:x:101:\n", "b:x:101:\n",
+	  "!number" },
+	{ "a password set here", "etc/shadow", "root:*:1:0:99999:7:::\n",
+	  "root:$6$x:2:0:99999:7:::\n", "root:*:1:0:99999:7:::\ndb:!:1::::::\n",
+	  "root:$6$x:2:0:99999:7:::\ndb:!:1::::::\n" },
+	{ "a password set here, days changed by both", "etc/shadow",
+	  "root:*:1:0:9:7:::\n", "root:$6$x:2:0:9:7:::\n",
+	  "root:*:3:0:8:7:::\n", "root:$6$x:2:0:8:7:::\n" },
+	{ "administrators and members", "etc/gshadow", "g:!::\n",
+	  "g:!:joe:joe\n", "g:!:ann:ann\n", "g:!:joe,ann:joe,ann\n" },
+	{ "ranges", "etc/subuid", "a:100000:65536\n",
+	  "a:100000:65536\njoe:165536:65536\na:300000:1\n",
+	  "a:100000:65536\nb:231072:65536\n",
+	  "a:100000:65536\njoe:165536:65536\na:300000:1\nb:231072:65536\n" },
+	{ "no accounts", "etc/hosts", "", "", "", "!no accounts" },
+};
+
+int
+main(void)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(rows); i++) {
+		AUTO_FREE char *out = NULL;
+		struct err e = { 0 };
+		int bad =
+			accounts_merge(rows[i].path, rows[i].base, rows[i].ours,
+				       rows[i].theirs, &out, &e);
+
+		if (*rows[i].want == '!')
+			CHECK_SHOW(i, bad && strstr(e.text, rows[i].want + 1),
+				   "%s: %s", rows[i].what, e.text);
+		else
+			CHECK_SHOW(i, !bad && str_eq(out, rows[i].want),
+				   "%s: %s%s", rows[i].what, e.text,
+				   out ? out : "");
+	}
+	CHECK(100, accounts_known("etc/gshadow") &&
+			   !accounts_known("etc/gshadow-") &&
+			   !accounts_known("passwd"));
+	return test_end();
+}
