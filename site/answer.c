@@ -65,8 +65,8 @@ write_script(const struct profile *p, const struct value *vars, struct buf *out)
 {
 	buf_printf(out, "-- EDEPLOY_PROFILE = %s\nvar = ", p->name);
 	value_lua(vars, out);
-	buf_printf(out, "\n-- EDEPLOY_CONFIGURE = %s.configure\n%s", p->name,
-		   p->configure);
+	buf_printf(out, "\n-- EDEPLOY_CONFIGURE = %s.configure\n", p->name);
+	buf_str(out, p->configure);
 }
 
 /* The open run before this one, if any, is over. */

@@ -19,6 +19,7 @@ claim(struct site *s, struct asking *a, struct offer *o, size_t at,
 		return 0;
 	}
 	row->fields = buf_take(&json);
+	row->value = *entry;
 	row->used = true;
 	row->machine = a->m.id;
 	row->gen++;

@@ -116,6 +116,7 @@ rows_clear(struct rows *r)
 		store_entry_clear(&r->at[i]);
 	free(r->at);
 	free(r->matched);
+	free(r->marks);
 	free(r->by_id);
 	*r = (struct rows){ 0 };
 }
@@ -201,6 +202,56 @@ rows_by_content(struct rows *r, const char *json, size_t i)
 
 /* ---- whatever the order of members ---- */
 
+/* The same for two texts whose bytes are the same in whatever order, as those
+ * are that mean the same: most that mean something else are told from each
+ * other without being parsed. */
+static uint64_t
+mark_of(const char *json)
+{
+	uint64_t sum = 0;
+
+	for (; *json; json++) {
+		uint64_t c = (uint64_t)(unsigned char)*json + 1;
+
+		c *= UINT64_C(0x9e3779b97f4a7c15);
+		sum += (c ^ c >> 29) * UINT64_C(0xbf58476d1ce4e5b9);
+	}
+	return sum;
+}
+
+static int
+compare_marks(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static void
+mark_unmatched(struct rows *r)
+{
+	r->marks = base_array(2 * r->len + 1, sizeof(*r->marks));
+	for (size_t i = 0; i < r->len; i++) {
+		if (r->matched[i])
+			continue;
+		r->marks[r->marks_len++] = mark_of(r->at[i].fields);
+		if (!str_eq(r->at[i].origin, r->at[i].fields))
+			r->marks[r->marks_len++] = mark_of(r->at[i].origin);
+	}
+	qsort(r->marks, r->marks_len, sizeof(*r->marks), compare_marks);
+}
+
+static bool
+has_mark(struct rows *r, const char *json)
+{
+	uint64_t mark = mark_of(json);
+
+	if (!r->marks)
+		mark_unmatched(r);
+	return bsearch(&mark, r->marks, r->marks_len, sizeof(mark),
+		       compare_marks) != NULL;
+}
+
 static char *
 sorted_text(const char *json)
 {
@@ -234,11 +285,14 @@ sort_unmatched(struct rows *r)
 struct store_entry *
 rows_by_meaning(struct rows *r, const char *json)
 {
-	AUTO_FREE char *sorted = sorted_text(json);
+	AUTO_FREE char *sorted = NULL;
 	struct store_entry *row;
 
+	if (!has_mark(r, json))
+		return NULL;
 	if (!r->sorted_fields.texts)
 		sort_unmatched(r);
+	sorted = sorted_text(json);
 	row = find_text(r, &r->sorted_fields, sorted);
 	return row ? row : find_text(r, &r->sorted_origin, sorted);
 }
@@ -250,6 +304,8 @@ rows_same(const char *a, const char *b)
 
 	if (strcmp(a, b) == 0)
 		return true;
+	if (mark_of(a) != mark_of(b))
+		return false;
 	x = sorted_text(a);
 	y = sorted_text(b);
 	return strcmp(x, y) == 0;

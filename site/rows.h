@@ -20,7 +20,10 @@ struct rows {
 	bool *matched;
 	size_t *by_id;
 	struct by_text by_fields, by_origin;
-	struct by_text sorted_fields, sorted_origin; /* see rows_by_meaning */
+	/* see rows_by_meaning */
+	struct by_text sorted_fields, sorted_origin;
+	uint64_t *marks;
+	size_t marks_len;
 };
 
 int rows_load(struct rows *r, struct store *store, const char *profile,

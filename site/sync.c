@@ -66,7 +66,8 @@ add_row(struct sync *y, size_t i, const char *json, struct err *e)
 				 .position = (int64_t)i,
 				 .fields = (char *)(uintptr_t)json,
 				 .origin = (char *)(uintptr_t)json,
-				 .used = entry->used };
+				 .used = entry->used,
+				 .value = entry->fields };
 
 	return store_entry_add(y->s->writer, &t, e);
 }
@@ -142,6 +143,7 @@ take_edit(struct sync *y, struct store_entry *row,
 	row->used = entry->used;
 	if (row->machine && !entry->used)
 		return take_release(y, row, e);
+	row->value = entry->fields;
 	return store_entry_put(y->s->writer, row, e);
 }
 
@@ -310,9 +312,9 @@ forget_rest(struct sync *y, struct err *e)
 			     "the machine until `edeployctl release m%lld`",
 			     (long long)row->id, (long long)row->machine,
 			     (long long)row->machine);
-		row->gone = row->machine == 0;
-		row->position = -1;
-		if (store_entry_put(y->s->writer, row, e) < 0)
+		if ((row->machine
+			     ? store_entry_move(y->s->writer, row->id, -1, e)
+			     : store_entry_gone(y->s->writer, row->id, e)) < 0)
 			return -1;
 	}
 	return 0;

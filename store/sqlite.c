@@ -41,9 +41,7 @@ static const char *const sql[S_COUNT] = {
 	[S_MACHINES] = "SELECT " MACHINE_COLUMNS " FROM machines ORDER BY id",
 	[S_LIVE] = "SELECT machines FROM live WHERE profile = ?",
 	[S_IDENTITY_ADD] = "INSERT INTO identities (kind, value, machine)"
-			   " VALUES (?,?,?) ON CONFLICT (kind, value)"
-			   " DO UPDATE SET machine = excluded.machine"
-			   " WHERE machine = excluded.machine",
+			   " VALUES (?,?,?) ON CONFLICT DO NOTHING",
 	[S_IDENTITY_DROP] = "DELETE FROM identities WHERE kind = ?"
 			    " AND value = ? AND machine = ?",
 	[S_IDENTITY_FIND] = "SELECT machine FROM identities WHERE kind = ?"
@@ -74,6 +72,7 @@ static const char *const sql[S_COUNT] = {
 			 " origin = ?, used = ?, gone = ?, shape = ?"
 			 " WHERE id = ?",
 	[S_ENTRY_MOVE] = "UPDATE entries SET position = ? WHERE id = ?",
+	[S_ENTRY_GONE] = "UPDATE entries SET gone = 1 WHERE id = ?",
 	[S_ENTRY_GET] = "SELECT " ENTRY_COLUMNS " FROM entries WHERE id = ?",
 	[S_ENTRIES] = "SELECT " ENTRY_COLUMNS " FROM entries"
 		      " WHERE profile = ? AND gone = 0 ORDER BY position, id",
@@ -98,6 +97,7 @@ static const char *const sql[S_COUNT] = {
 	[S_ENTRY_TEXTS] = "SELECT id, coalesce(machine, 0), fields"
 			  " FROM entries WHERE profile = ?",
 	[S_ENTRY_NEXT] = "SELECT id, fields FROM entries WHERE id > ?"
+			 " AND used = 0 AND machine IS NULL"
 			 " ORDER BY id LIMIT 1",
 	[S_ENTRY_SHAPE] = "UPDATE entries SET shape = ? WHERE id = ?",
 	[S_FILE_PUT] = "INSERT INTO files (name, text) VALUES (?,?)"

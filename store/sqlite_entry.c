@@ -28,16 +28,28 @@ store_entry_fields(struct store *s, const struct store_entry *t,
 		       (long long)t->id);
 }
 
+/* What `t` holds: the loan, or *parsed. NULL on failure. */
+static const struct value *
+fields_of(struct store *s, const struct store_entry *t, struct value **parsed,
+	  struct err *e)
+{
+	if (t->value)
+		return t->value;
+	store_entry_fields(s, t, parsed, e);
+	return *parsed;
+}
+
 int
 store_entry_add(struct store *s, struct store_entry *t, struct err *e)
 {
-	__attribute__((cleanup(value_freep))) struct value *fields = NULL;
+	AUTO(value) parsed = NULL;
+	const struct value *fields = fields_of(s, t, &parsed, e);
 	sqlite3_stmt *q = store_statement(s, S_ENTRY_ADD, e);
 	AUTO_FREE char *shape = NULL;
 
-	if (!q || store_entry_fields(s, t, &fields, e) < 0)
+	if (!q || !fields)
 		return -1;
-	shape = index_shape(fields);
+	shape = index_shape(t, fields);
 	store_bind(q, "tiittbibt", t->profile, t->position, t->gen, t->fields,
 		   t->origin, (int)t->used, t->machine, (int)t->gone, shape);
 	if (store_do(s, q, e) < 0)
@@ -81,13 +93,14 @@ static int
 put_over(struct store *s, const struct store_entry *old,
 	 const struct store_entry *t, struct err *e)
 {
-	__attribute__((cleanup(value_freep))) struct value *fields = NULL;
+	AUTO(value) parsed = NULL;
+	const struct value *fields = fields_of(s, t, &parsed, e);
 	bool same_owner = old->machine == t->machine;
 	AUTO_FREE char *shape = NULL;
 
-	if (store_entry_fields(s, t, &fields, e) < 0)
+	if (!fields)
 		return -1;
-	shape = index_shape(fields);
+	shape = index_shape(t, fields);
 	if (!same_owner && put_claim(s, t, shape, e) < 0)
 		return -1;
 	if ((same_owner || old->position != t->position ||
@@ -121,6 +134,17 @@ store_entry_move(struct store *s, int64_t id, int64_t position, struct err *e)
 	if (!q)
 		return -1;
 	store_bind(q, "ii", position, id);
+	return store_do(s, q, e);
+}
+
+int
+store_entry_gone(struct store *s, int64_t id, struct err *e)
+{
+	sqlite3_stmt *q = store_statement(s, S_ENTRY_GONE, e);
+
+	if (!q)
+		return -1;
+	store_bind(q, "i", id);
 	return store_do(s, q, e);
 }
 

@@ -17,21 +17,21 @@ compare_names(const void *a, const void *b)
 }
 
 char *
-index_shape(const struct value *fields)
+index_shape(const struct store_entry *t, const struct value *fields)
 {
 	AUTO_CLEAR(buf) text = { 0 };
 	AUTO_FREE const char **names =
 		base_array(fields->dict.len + 1, sizeof(char *));
 
+	if (t->used || t->machine)
+		return base_strdup("");
 	for (size_t i = 0; i < fields->dict.len; i++)
 		names[i] = fields->dict.at[i].key;
 	qsort(names, fields->dict.len, sizeof(char *), compare_names);
-	buf_char(&text, '#');
-	for (size_t i = 0; i < fields->dict.len; i++) {
-		buf_str(&text, names[i]);
-		buf_char(&text, '\n');
-	}
-	return buf_take(&text);
+	for (size_t i = 0; i < fields->dict.len; i++)
+		buf_add(&text, names[i], strlen(names[i]) + 1);
+	return base_printf("#%llx", (unsigned long long)hash_short(
+					    buf_text(&text), text.len));
 }
 
 int64_t
@@ -189,7 +189,7 @@ put_shape(struct store *s, int64_t id, const char *shape, struct err *e)
 	return store_do(s, q, e);
 }
 
-/* The entry behind *id: 1, 0 when there is none, -1 failed. */
+/* The free entry behind *id: 1, 0 when there is none, -1 failed. */
 static int
 shape_next(struct store *s, int64_t *id, struct err *e)
 {
@@ -210,10 +210,11 @@ shape_next(struct store *s, int64_t *id, struct err *e)
 	store_end(q);
 	if (row == 1 && store_entry_fields(s, &t, &fields, e) < 0)
 		row = -1;
+	if (row == 1)
+		shape = index_shape(&t, fields);
 	store_entry_clear(&t);
 	if (row != 1)
 		return row;
-	shape = index_shape(fields);
 	return put_shape(s, *id, shape, e) < 0 ? -1 : 1;
 }
 

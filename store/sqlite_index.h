@@ -10,8 +10,9 @@
 int store_entry_fields(struct store *s, const struct store_entry *t,
 		       struct value **out, struct err *e);
 
-/* The names of its fields, in order; never "". Owned. */
-char *index_shape(const struct value *fields);
+/* A free entry's names, in order, as a hash; never "". Other entries have "",
+ * since nobody looks for theirs. Owned. */
+char *index_shape(const struct store_entry *t, const struct value *fields);
 
 /* A profile's entries that hold `value` under `name`; with an owner it is the
  * number behind. */

@@ -174,13 +174,17 @@ store_identity_add(struct store *s, int64_t machine, int kind,
 		   const char *value, struct err *e)
 {
 	sqlite3_stmt *q = store_statement(s, S_IDENTITY_ADD, e);
+	int64_t owner = machine;
 
 	if (!q)
 		return -1;
 	store_bind(q, "bti", kind, value, machine);
 	if (store_do(s, q, e) < 0)
 		return -1;
-	if (sqlite3_changes(s->db) == 0)
+	if (sqlite3_changes(s->db) == 0 &&
+	    store_identity_find(s, kind, value, &owner, e) < 0)
+		return -1;
+	if (owner != machine)
 		return err_set(e, ERR_REFUSED,
 			       "\"%.80s\" belongs to another machine", value);
 	return 0;

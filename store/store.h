@@ -133,15 +133,21 @@ struct store_entry {
 	bool used;
 	int64_t machine; /* owner; 0: none known */
 	bool gone;       /* no longer in the file, nobody's */
+	/* When adding or putting: what `fields` says, if it is at hand, or
+	 * NULL. A loan. */
+	const struct value *value;
 };
 
 void store_entry_clear(struct store_entry *t);
 int store_entry_add(struct store *s, struct store_entry *t, struct err *e);
 int store_entry_put(struct store *s, const struct store_entry *t,
 		    struct err *e);
-/* The position alone: a line more in front of a large file moves all. */
+/* The position alone: a line more in front of a large file moves all. -1: in
+ * the file no more. */
 int store_entry_move(struct store *s, int64_t id, int64_t position,
 		     struct err *e);
+/* Nobody's, and no longer in the file. */
+int store_entry_gone(struct store *s, int64_t id, struct err *e);
 int store_entry_get(struct store *s, int64_t id, struct store_entry *out,
 		    bool *found, struct err *e);
 typedef int store_each_entry(void *ctx, const struct store_entry *t);
