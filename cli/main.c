@@ -179,17 +179,37 @@ static const struct cmd commands[] = {
 	  "public keys, for\nthe signatures; else /etc/edeploy/trees.pub. Exit "
 	  "0: whole, 1: not.\n",
 	  cmd_fsck },
+	{ "pull",
+	  "ROLE [VERSION] DIR [--from URL|FOLDER] [--base DIR] [--share copy|"
+	  "reflink|link] [--trust FILE] [--record DIR] [-n] [--strict] "
+	  "[--allow-downgrade] [--json]",
+	  "bring a published version into a folder",
+	  "From a folder of published trees, or http://HOST/trees; without "
+	  "--from from\n/var/lib/edeploy/trees. VERSION: else the newest. "
+	  "--base: a folder that holds\nanother version; what is equal is "
+	  "shared (link: the same inodes, only where\nnobody writes), what "
+	  "changed comes by the cheapest way. Every file is verified.\nCalled "
+	  "again it goes on where it was broken. What is in DIR and not in the "
+	  "tree\nis refused, or removed with --strict. -n tells what would be "
+	  "fetched. Keys that\nare believed: --trust, else "
+	  "/etc/edeploy/trees.pub. What DIR holds is recorded\nin DIR.edeploy "
+	  "(--record).\n",
+	  cmd_pull },
+	{ "verify", "DIR [--quick] [--trust FILE] [--record DIR] [--json]",
+	  "look whether a folder is what was pulled into it",
+	  "Every entry: owner, mode, time, attributes, links, content. --quick "
+	  "reads no\ncontents. Prints what differs and what is not part of it. "
+	  "Exit 0: equal, 1: not.\n",
+	  cmd_verify },
 };
 
 static const struct cmd_program program = {
 	.name = "edeployctl",
 	.purpose = "look at an eDeploy site and its machines",
 	.more = "check, match, adopt, replay FACTS, and what is about trees "
-		"(key to fsck) need no\nserver. The others ask edeployd over "
-		"its "
-		"unix socket (SOCKET in\n/etc/edeploy.conf). Exit codes: 0 "
-		"done, "
-		"1 failed, 2 usage.\n",
+		"(key to verify) need\nno server. The others ask edeployd over "
+		"its unix socket (SOCKET in\n/etc/edeploy.conf). Exit codes: 0 "
+		"done, 1 failed, 2 usage.\n",
 	.table = commands,
 	.len = ARRAY_LEN(commands),
 };

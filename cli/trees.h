@@ -63,5 +63,7 @@ int cmd_diff(int argc, char **argv);
 int cmd_why(int argc, char **argv);
 int cmd_gc(int argc, char **argv);
 int cmd_fsck(int argc, char **argv);
+int cmd_pull(int argc, char **argv);
+int cmd_verify(int argc, char **argv);
 
 #endif
