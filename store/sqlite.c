@@ -73,7 +73,10 @@ static const char *const sql[S_COUNT] = {
 			 " WHERE id = ?",
 	[S_ENTRY_MOVE] = "UPDATE entries SET position = ? WHERE id = ?",
 	[S_ENTRY_GONE] = "UPDATE entries SET gone = 1 WHERE id = ?",
-	[S_ENTRY_GET] = "SELECT " ENTRY_COLUMNS " FROM entries WHERE id = ?",
+	[S_ENTRY_WORDS] = "UPDATE entries SET gen = ?, fields = ?, origin = ?"
+			  " WHERE id = ?",
+	[S_ENTRY_GET] =
+		"SELECT " ENTRY_COLUMNS ", shape FROM entries WHERE id = ?",
 	[S_ENTRIES] = "SELECT " ENTRY_COLUMNS " FROM entries"
 		      " WHERE profile = ? AND gone = 0 ORDER BY position, id",
 	[S_ENTRIES_OWNED] = "SELECT " ENTRY_COLUMNS " FROM entries"

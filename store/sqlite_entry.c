@@ -28,6 +28,62 @@ store_entry_fields(struct store *s, const struct store_entry *t,
 		       (long long)t->id);
 }
 
+/* ---- one row ---- */
+
+static void
+read_entry(sqlite3_stmt *q, struct store_entry *t)
+{
+	*t = (struct store_entry){
+		.id = sqlite3_column_int64(q, 0),
+		.profile = store_text(q, 1),
+		.position = sqlite3_column_int64(q, 2),
+		.gen = sqlite3_column_int64(q, 3),
+		.fields = store_text(q, 4),
+		.origin = store_text(q, 5),
+		.used = sqlite3_column_int(q, 6) != 0,
+		.machine = sqlite3_column_int64(q, 7),
+		.gone = sqlite3_column_int(q, 8) != 0,
+	};
+}
+
+/* A row as it is, and its shape. */
+struct old_row {
+	struct store_entry t;
+	char *shape;
+};
+
+static int
+get_row(struct store *s, int64_t id, struct old_row *out, bool *found,
+	struct err *e)
+{
+	sqlite3_stmt *q = store_statement(s, S_ENTRY_GET, e);
+	int row;
+
+	if (!q)
+		return -1;
+	store_bind(q, "i", id);
+	row = store_row(s, q, e);
+	*found = row == 1;
+	if (row == 1) {
+		read_entry(q, &out->t);
+		out->shape = store_text(q, 9);
+	}
+	store_end(q);
+	return row < 0 ? -1 : 0;
+}
+
+int
+store_entry_get(struct store *s, int64_t id, struct store_entry *out,
+		bool *found, struct err *e)
+{
+	struct old_row row = { 0 };
+	int failed = get_row(s, id, &row, found, e);
+
+	*out = row.t;
+	free(row.shape);
+	return failed;
+}
+
 /* What `t` holds: the loan, or *parsed. NULL on failure. */
 static const struct value *
 fields_of(struct store *s, const struct store_entry *t, struct value **parsed,
@@ -89,40 +145,65 @@ put_edit(struct store *s, const struct store_entry *t, const char *shape,
 	return store_do(s, q, e);
 }
 
+/* What an editor changes most: no index knows of it. */
 static int
-put_over(struct store *s, const struct store_entry *old,
+put_words(struct store *s, const struct store_entry *t, struct err *e)
+{
+	sqlite3_stmt *q = store_statement(s, S_ENTRY_WORDS, e);
+
+	if (!q)
+		return -1;
+	store_bind(q, "itti", t->gen, t->fields, t->origin, t->id);
+	return store_do(s, q, e);
+}
+
+static int
+put_row(struct store *s, const struct old_row *old, const struct store_entry *t,
+	const char *shape, struct err *e)
+{
+	bool same_owner = old->t.machine == t->machine;
+	bool same_place = old->t.position == t->position;
+
+	if (same_owner && same_place && old->t.used == t->used &&
+	    old->t.gone == t->gone && str_eq(old->shape, shape))
+		return put_words(s, t, e);
+	if (!same_owner && put_claim(s, t, shape, e) < 0)
+		return -1;
+	if (same_owner || !same_place || !str_eq(old->t.origin, t->origin))
+		return put_edit(s, t, shape, e);
+	return 0;
+}
+
+static int
+put_over(struct store *s, const struct old_row *old,
 	 const struct store_entry *t, struct err *e)
 {
 	AUTO(value) parsed = NULL;
 	const struct value *fields = fields_of(s, t, &parsed, e);
-	bool same_owner = old->machine == t->machine;
 	AUTO_FREE char *shape = NULL;
 
 	if (!fields)
 		return -1;
 	shape = index_shape(t, fields);
-	if (!same_owner && put_claim(s, t, shape, e) < 0)
+	if (put_row(s, old, t, shape, e) < 0)
 		return -1;
-	if ((same_owner || old->position != t->position ||
-	     !str_eq(old->origin, t->origin)) &&
-	    put_edit(s, t, shape, e) < 0)
-		return -1;
-	return index_change(s, old, t, fields, e);
+	return index_change(s, &old->t, t, fields, e);
 }
 
 int
 store_entry_put(struct store *s, const struct store_entry *t, struct err *e)
 {
-	struct store_entry old = { 0 };
+	struct old_row old = { 0 };
 	bool found = false;
 	int failed;
 
-	if (store_entry_get(s, t->id, &old, &found, e) < 0)
+	if (get_row(s, t->id, &old, &found, e) < 0)
 		return -1;
 	failed = found ? put_over(s, &old, t, e)
 		       : err_set(e, ERR_SYS, "%.120s: there is no entry %lld",
 				 s->path, (long long)t->id);
-	store_entry_clear(&old);
+	store_entry_clear(&old.t);
+	free(old.shape);
 	return failed;
 }
 
@@ -146,41 +227,6 @@ store_entry_gone(struct store *s, int64_t id, struct err *e)
 		return -1;
 	store_bind(q, "i", id);
 	return store_do(s, q, e);
-}
-
-static void
-read_entry(sqlite3_stmt *q, struct store_entry *t)
-{
-	*t = (struct store_entry){
-		.id = sqlite3_column_int64(q, 0),
-		.profile = store_text(q, 1),
-		.position = sqlite3_column_int64(q, 2),
-		.gen = sqlite3_column_int64(q, 3),
-		.fields = store_text(q, 4),
-		.origin = store_text(q, 5),
-		.used = sqlite3_column_int(q, 6) != 0,
-		.machine = sqlite3_column_int64(q, 7),
-		.gone = sqlite3_column_int(q, 8) != 0,
-	};
-}
-
-int
-store_entry_get(struct store *s, int64_t id, struct store_entry *out,
-		bool *found, struct err *e)
-{
-	sqlite3_stmt *q = store_statement(s, S_ENTRY_GET, e);
-	int row;
-
-	*out = (struct store_entry){ 0 };
-	if (!q)
-		return -1;
-	store_bind(q, "i", id);
-	row = store_row(s, q, e);
-	*found = row == 1;
-	if (row == 1)
-		read_entry(q, out);
-	store_end(q);
-	return row < 0 ? -1 : 0;
 }
 
 /* Hand out the rows of `q`, which is bound, and reset it. */
