@@ -23,13 +23,13 @@ class Way:
     name = ""
     lost = ()  # what it does not keep, of trees_check.FIELDS
     leaves = ()  # folders at the tree's top that it leaves out
+    as_built = False  # published by itself, from the trees as they were built
     slow = False  # once is enough
     shaped = True  # worth a look on a slower cable
     crowd = True  # worth a look with many clients
 
     def prepare(self, trees, cache):
-        """Publish; how many CPU seconds that took, None: nothing to do."""
-        return None
+        """Publish, where the way has a manner of its own."""
 
     def install(self, folder):
         return None
@@ -61,8 +61,8 @@ class Copy(Way):
 
     name, shaped, crowd = "cp -a, local", False, False
 
-    def prepare(self, trees, cache):
-        self.tree = trees["A"]
+    def __init__(self, tree):
+        self.tree = tree
 
     def install(self, folder):
         return ["cp", "-a", f"{self.tree}/.", f"{folder}/new"]
@@ -151,7 +151,7 @@ class Ostree(Way):
     nodes."""
 
     name, lost, slow = "ostree", ("mtime", "hard link"), True
-    shaped = crowd = False
+    as_built, shaped, crowd = True, False, False
     leaves = ("dev",)
 
     def prepare(self, trees, cache):
@@ -200,7 +200,7 @@ class Ostree(Way):
 
 class Casync(Way):
     name, lost, slow = "casync", ("hard link",), True
-    shaped = crowd = False
+    as_built, shaped, crowd = True, False, False
 
     def prepare(self, trees, cache):
         def make(fresh):
