@@ -9,6 +9,7 @@
 #include "rsyncd/job.h"
 #include "rsyncd/lanes.h"
 #include "rsyncd/place.h"
+#include "rsyncd/stand.h"
 #include "rsyncd/walk.h"
 
 /* ---- open ---- */
@@ -125,11 +126,28 @@ struct proving {
 	size_t len;
 };
 
+/* As recorded by stat? Whoever edits a file and puts its time back makes a
+ * patch fail, no more. */
+static bool
+is_likely(struct job *j, const struct content *c, struct err *e)
+{
+	struct base *b = &j->base;
+
+	if (!b->seal || b->state[c->at] != BASE_UNKNOWN ||
+	    stand_stat(b->fd, &b->m->entry[b->right[c->at]], NULL, e) !=
+		    STAND_SAME)
+		return false;
+	b->state[c->at] = BASE_LIKELY;
+	return true;
+}
+
 static int
 prove_one(void *ctx, int lane, size_t i, struct err *e)
 {
 	struct proving *p = ctx;
-	int got = base_prove_one(p->j, lane, p->todo[i], e);
+	int got = is_likely(p->j, p->todo[i], e)
+			  ? 1
+			  : base_prove_one(p->j, lane, p->todo[i], e);
 
 	stage_add(p->j, p->todo[i]->size);
 	return got < 0 ? -1 : 0;
@@ -204,6 +222,24 @@ base_prove(struct job *j, struct err *e)
 	return bad;
 }
 
+static bool
+is_usable(const struct base *b, const struct content *c)
+{
+	return b->state[c->at] == BASE_RIGHT || b->state[c->at] == BASE_LIKELY;
+}
+
+void
+base_doubt(struct job *j, const unsigned char head[12])
+{
+	const struct content *c =
+		j->base.m ? contents_short(j->base.h.contents, head) : NULL;
+
+	if (!c || j->base.state[c->at] != BASE_LIKELY)
+		return;
+	j->base.state[c->at] = BASE_DRIFTED;
+	base_drifted(j);
+}
+
 bool
 base_at_hand(void *job, const unsigned char head[12], uint64_t size)
 {
@@ -211,7 +247,7 @@ base_at_hand(void *job, const unsigned char head[12], uint64_t size)
 	const struct content *c;
 
 	c = j->base.m ? contents_short(j->base.h.contents, head) : NULL;
-	if (c && c->size == size && j->base.state[c->at] == BASE_RIGHT)
+	if (c && c->size == size && is_usable(&j->base, c))
 		return true;
 	c = contents_short(j->h.contents, head);
 	return c && c->size == size && j->want[c->at].state == WANT_HERE;
@@ -237,8 +273,7 @@ base_content(struct job *j, const unsigned char head[12], uint64_t size,
 	if (c && c->size == size && j->want[c->at].state == WANT_HERE)
 		fd = base_file(j->into, j->m->entry[j->want[c->at].here].path);
 	c = j->base.m ? contents_short(j->base.h.contents, head) : NULL;
-	if (fd < 0 && c && c->size == size &&
-	    j->base.state[c->at] == BASE_RIGHT)
+	if (fd < 0 && c && c->size == size && is_usable(&j->base, c))
 		fd = base_file(j->base.fd,
 			       j->base.m->entry[j->base.right[c->at]].path);
 	base_temp_name(head, name);

@@ -30,7 +30,13 @@ enum entry_state {
 };
 
 /* What is there already, and recorded or looked through. */
-enum base_state { BASE_UNKNOWN, BASE_RIGHT, BASE_DRIFTED };
+enum base_state {
+	BASE_UNKNOWN,
+	BASE_LIKELY, /* as recorded, by stat: enough for a patch, whose result
+			is hashed */
+	BASE_RIGHT,
+	BASE_DRIFTED
+};
 struct base {
 	int fd;            /* -1: no base */
 	struct seal *seal; /* NULL: it had no record */
@@ -56,6 +62,7 @@ struct job {
 	int threads;
 	bool reflink_never;
 
+	struct head head;
 	struct seal *seal;
 	char *seal_text;
 	struct buf manifest_zst; /* as published, when it came that way */
@@ -82,7 +89,8 @@ struct job {
 
 /* ---- release.c: what is published ---- */
 
-/* HEAD and seal, checked. */
+/* HEAD, checked; then the seal that it names. */
+int release_head(struct job *j, struct err *e);
 int release_read(struct job *j, struct err *e);
 /* The seal that this version's HEAD names; another version of the role. */
 int release_seal(struct job *j, const char *version, struct seal **seal,
@@ -113,9 +121,11 @@ int base_prove_one(struct job *j, int lane, const struct content *c,
 int base_file(int top, const char *path);
 /* One more file of the base is not as recorded. */
 void base_drifted(struct job *j);
-/* Hash what patches would stand on. */
+/* Look at what patches would stand on: by stat where that may do. */
 int base_prove(struct job *j, struct err *e);
-/* plan_in's at_hand: is it proven in the base, or here? */
+/* A patch that stands on this did not give what it should. */
+void base_doubt(struct job *j, const unsigned char head[12]);
+/* plan_in's at_hand: is it in the base, as far as is known, or here? */
 bool base_at_hand(void *job, const unsigned char head[12], uint64_t size);
 /* A descriptor of a content at hand or made meanwhile; -1. */
 int base_content(struct job *j, const unsigned char head[12], uint64_t size,

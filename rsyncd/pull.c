@@ -4,6 +4,7 @@
 #include "rsyncd/pull.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdio.h>
 
 #include "lib/base.h"
@@ -16,6 +17,7 @@
 
 /* By patches, by what was at hand, by frames alone. */
 #define ROUNDS 4
+#define LARGE (2048 * 1024)
 
 /* ---- nothing to do ---- */
 
@@ -39,6 +41,7 @@ static int
 is_done(struct job *j, struct err *e)
 {
 	const struct pull_opts *o = j->o;
+	const struct head *h = &j->head;
 	AUTO(manifest) m = NULL;
 	AUTO(seal) s = NULL;
 	int known = o->record ? record_read(o->record, o->trust, &s, &m, e) : 0;
@@ -46,15 +49,14 @@ is_done(struct job *j, struct err *e)
 
 	if (known <= 0) /* a record that cannot be read counts for nothing */
 		return known < 0 && e->kind == ERR_SYS ? -1 : 0;
-	if (str_eq(s->role, j->seal->role) &&
-	    str_eq(s->version, j->seal->version) &&
-	    s->revision > j->seal->revision)
+	if (str_eq(s->role, h->role) && str_eq(s->version, h->version) &&
+	    s->revision > h->revision)
 		return err_set(e, ERR_REFUSED,
 			       "%s %s: its revision %llu is older than the one "
 			       "that is here: somebody replays old files",
 			       s->role, s->version,
-			       (unsigned long long)j->seal->revision);
-	if (!str_eq(s->root, j->seal->root) || j->into < 0)
+			       (unsigned long long)h->revision);
+	if (!str_eq(s->root, h->root) || j->into < 0)
 		return 0;
 	same = stands(j, m, e);
 	if (same > 0) {
@@ -310,12 +312,13 @@ run(struct job *j, struct err *e)
 {
 	int done;
 
-	if (release_read(j, e) < 0)
+	if (release_head(j, e) < 0)
 		return -1;
 	done = is_done(j, e);
 	if (done != 0)
 		return done < 0 ? -1 : 0;
-	if (base_open(j, e) < 0 || check_serial(j, e) < 0)
+	if (release_read(j, e) < 0 || base_open(j, e) < 0 ||
+	    check_serial(j, e) < 0)
 		return -1;
 	if (route_find(j, e) < 0 || release_manifest(j, e) < 0)
 		return -1;
@@ -375,6 +378,9 @@ pull(const struct pull_opts *opts, struct pull_result *out, struct err *e)
 	int i, bad;
 
 	*out = (struct pull_result){ 0 };
+	/* Frames are made by one thread and freed by another. Left to itself,
+	 * malloc keeps them in heaps that nobody else can use: 30 MB more. */
+	mallopt(M_MMAP_THRESHOLD, LARGE);
 	j.base.fd = -1;
 	j.threads = opts->threads > 0 ? opts->threads : 2;
 	if (j.threads > LANES_MAX)

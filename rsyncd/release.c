@@ -70,47 +70,63 @@ read_seal(struct job *j, const struct head *h, struct seal **seal, char **text,
 	return bad;
 }
 
-int
-release_seal(struct job *j, const char *version, struct seal **seal,
-	     char **text, struct err *e)
+static int
+find_head(struct job *j, const char *version, struct head *out, struct err *e)
 {
 	AUTO_FREE char *path =
 		version ? base_printf("%s/%s/HEAD", j->o->role, version)
 			: base_printf("%s/HEAD", j->o->role);
-	struct head h;
 
-	if (read_head(j, path, &h, e) < 0)
+	if (read_head(j, path, out, e) < 0)
 		return -1;
-	if (!str_eq(h.role, j->o->role) ||
-	    (version && !str_eq(h.version, version)))
+	if (!str_eq(out->role, j->o->role) ||
+	    (version && !str_eq(out->version, version)))
 		return err_set(e, ERR_REFUSED,
 			       "%s: is of %s %s: somebody has exchanged files",
-			       path, h.role, h.version);
+			       path, out->role, out->version);
+	return 0;
+}
+
+int
+release_seal(struct job *j, const char *version, struct seal **seal,
+	     char **text, struct err *e)
+{
+	struct head h;
+
+	if (find_head(j, version, &h, e) < 0)
+		return -1;
 	return read_seal(j, &h, seal, text, e);
 }
 
 int
-release_read(struct job *j, struct err *e)
+release_head(struct job *j, struct err *e)
 {
 	const struct pull_opts *o = j->o;
+	struct head *h = &j->head;
 
 	if (!name_is_safe(o->role) || (o->version && !name_is_safe(o->version)))
 		return err_set(e, ERR_INPUT,
 			       "roles and versions are names of A-Z a-z 0-9 . "
 			       "_ - without a dot in front");
-	if (release_seal(j, o->version, &j->seal, &j->seal_text, e) < 0)
+	if (find_head(j, o->version, h, e) < 0)
 		return -1;
-	snprintf(j->r->version, sizeof(j->r->version), "%s", j->seal->version);
-	snprintf(j->r->root, sizeof(j->r->root), "%s", j->seal->root);
-	j->r->serial = j->seal->serial;
-	if (j->seal->serial < o->serial_min && !o->allow_downgrade)
+	snprintf(j->r->version, sizeof(j->r->version), "%s", h->version);
+	snprintf(j->r->root, sizeof(j->r->root), "%s", h->root);
+	j->r->serial = h->serial;
+	if (h->serial < o->serial_min && !o->allow_downgrade)
 		return err_set(e, ERR_REFUSED,
 			       "%s %s has serial %llu, below %llu: an older "
 			       "version must be allowed",
-			       j->seal->role, j->seal->version,
-			       (unsigned long long)j->seal->serial,
+			       h->role, h->version,
+			       (unsigned long long)h->serial,
 			       (unsigned long long)o->serial_min);
 	return 0;
+}
+
+int
+release_read(struct job *j, struct err *e)
+{
+	return read_seal(j, &j->head, &j->seal, &j->seal_text, e);
 }
 
 /* ---- tables ---- */

@@ -141,6 +141,8 @@ tell_state(struct patching *x, enum patch_state state)
 	struct take *t = x->t;
 
 	lanes_lock(t->lanes);
+	if (state == PATCH_FAILED && x->op->kind != PATCH_WHOLE)
+		base_doubt(t->j, x->op->old_head);
 	t->patch[x->number] = state;
 	t->gate_used -= x->gate;
 	x->gate = 0;
