@@ -22,6 +22,7 @@ struct deploy {
 	struct buf facts_json;
 	struct ask_answer answer;
 	struct layout layout;
+	char *tree;          /* URL at which its tree is published, or NULL */
 	int64_t progress_ms; /* when the console last heard of the tree */
 };
 

@@ -57,20 +57,25 @@ override_role(struct deploy *d, struct script_result *p)
 static int
 pull_tree(struct deploy *d, const struct script_result *p, struct err *e)
 {
-	const char *path = d->words.rpath;
-	AUTO_FREE char *url = base_printf(
-		"rsync://%s:%u/%s/%s/%s/", d->words.rserv, d->words.rserv_port,
-		path + strspn(path, "/"), p->version, p->role);
-	AUTO_FREE char *into = base_printf("%s/", d->layout.root);
-	const struct tree_opts o = { .url = url,
-				     .into = into,
+	struct tree_choice choice;
+	const struct tree_opts o = { .choice = &choice,
+				     .role = p->role,
+				     .version = p->version,
+				     .into = d->layout.root,
+				     .trust = TREE_TRUST,
 				     .progress = show_progress,
 				     .tick = deploy_tick,
 				     .say = deploy_say,
 				     .ctx = d };
+	bool published;
+	int bad;
 
-	deploy_phase(d, "tree", url);
-	return tree_pull(&o, e);
+	tree_choose(&d->words, p->tree_from, p->role, p->version, &choice);
+	deploy_phase(d, "tree", choice.trees ? choice.trees : choice.other);
+	bad = tree_bring(&o, &published, e);
+	d->tree = published ? STEAL(choice.trees) : NULL;
+	tree_choice_clear(&choice);
+	return bad;
 }
 
 static int
@@ -163,26 +168,29 @@ check_plan(const struct script_result *p, struct err *e)
 int
 install_tree(struct deploy *d, struct script_result *p, struct err *e)
 {
-	const struct own o = { .layout = &d->layout,
-			       .words = &d->words,
-			       .role = p->role,
-			       .version = p->version,
-			       .profile = d->answer.profile,
-			       .machine = d->answer.machine,
-			       .post_rsync = POST_RSYNC,
-			       .modules = p->modules,
-			       .passwords = p->passwords,
-			       .facts = buf_text(&d->facts_json),
-			       .script = buf_text(&d->answer.script),
-			       .journal = journal_path(d->journal),
-			       .command = HOST_COMMAND,
-			       .say = deploy_say,
-			       .ctx = d };
+	struct own o = { .layout = &d->layout,
+			 .words = &d->words,
+			 .role = p->role,
+			 .version = p->version,
+			 .profile = d->answer.profile,
+			 .machine = d->answer.machine,
+			 .post_rsync = POST_RSYNC,
+			 .modules = p->modules,
+			 .passwords = p->passwords,
+			 .facts = buf_text(&d->facts_json),
+			 .script = buf_text(&d->answer.script),
+			 .journal = journal_path(d->journal),
+			 .command = HOST_COMMAND,
+			 .trust = TREE_TRUST,
+			 .say = deploy_say,
+			 .ctx = d };
 
 	override_role(d, p);
 	if (check_plan(p, e) < 0 || look_at_disks(d, p, e) < 0 ||
-	    pull_tree(d, p, e) < 0 || make_own(d, &o, e) < 0 ||
-	    make_bootable(d, p, e) < 0)
+	    pull_tree(d, p, e) < 0)
+		return -1;
+	o.tree = d->tree;
+	if (make_own(d, &o, e) < 0 || make_bootable(d, p, e) < 0)
 		return -1;
 	deploy_phase(d, "finish", "the disk is complete");
 	if (d->words.onsuccess == ACTION_KEXEC &&

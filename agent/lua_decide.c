@@ -7,6 +7,7 @@
 #include "lib/text.h"
 
 #include "agent/lua_env.h"
+#include "agent/words.h"
 
 static void
 set_text(char **at, const char *text)
@@ -64,6 +65,20 @@ l_set_role(lua_State *L)
 		return script_raise(L, &e);
 	script_say(s, "role %s %s, boot loader on %s", s->result->role,
 		   s->result->version, s->result->disk);
+	return 0;
+}
+
+/* tree_from('rsync') or tree_from(url): where the role's tree comes from. */
+static int
+l_tree_from(lua_State *L)
+{
+	struct script *s = script_of(L);
+	const char *from = luaL_checkstring(L, 1);
+	struct err e = { 0 };
+
+	if (!str_eq(from, "rsync") && words_tree_url_check(from, &e) < 0)
+		return luaL_error(L, "tree_from: 'rsync' or %s", e.text);
+	set_text(&s->result->tree_from, from);
 	return 0;
 }
 
@@ -185,9 +200,12 @@ l_print(lua_State *L)
 	return 0;
 }
 
-const luaL_Reg script_words_decide[] = {
-	{ "set_role", l_set_role },     { "grub_options", l_grub_options },
-	{ "modules", l_modules },       { "password", l_password },
-	{ "boot_local", l_boot_local }, { "log", l_log },
-	{ "print", l_print },           { NULL, NULL }
-};
+const luaL_Reg script_words_decide[] = { { "set_role", l_set_role },
+					 { "tree_from", l_tree_from },
+					 { "grub_options", l_grub_options },
+					 { "modules", l_modules },
+					 { "password", l_password },
+					 { "boot_local", l_boot_local },
+					 { "log", l_log },
+					 { "print", l_print },
+					 { NULL, NULL } };

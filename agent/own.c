@@ -244,15 +244,29 @@ write_conf(const struct own *o, struct err *e)
 		{ "VERS", o->version },     { "ROLE", o->role },
 		{ "SERV", o->words->serv }, { "RSERV", o->words->rserv },
 		{ "RSERV_PORT", port },     { "RPATH", o->words->rpath },
-		{ "MACHINE", o->machine },
+		{ "MACHINE", o->machine },  { "TREE", o->tree },
 	};
+	size_t len = ARRAY_LEN(keys) - (o->tree ? 0 : 1);
 	AUTO_FREE char *old = NULL;
 	AUTO_FREE char *text = NULL;
 
 	if (read_old(o, "/var/lib/edeploy/conf", &old, e) < 0)
 		return -1;
-	text = own_conf(old, keys, ARRAY_LEN(keys));
+	text = own_conf(old, keys, len);
 	return replace(o, "/var/lib/edeploy/conf", text, 0644, e);
+}
+
+/* Whom the initrd believed, the machine's own upgrades believe. */
+static int
+write_trust(const struct own *o, struct err *e)
+{
+	AUTO_FREE char *keys = NULL;
+
+	if (!o->trust || !file_exists(o->trust))
+		return 0;
+	if (file_read(o->trust, 65536, &keys, NULL, e) < 0)
+		return -1;
+	return replace(o, "/var/lib/edeploy/trees.pub", keys, 0644, e);
 }
 
 static int
@@ -319,8 +333,8 @@ own_write(const struct own *o, struct err *e)
 	AUTO_FREE char *logs = below(o, "/var/log/edeploy");
 
 	if (write_fstab(o, e) < 0 || write_conf(o, e) < 0 ||
-	    write_modules(o, e) < 0 || write_passwords(o, e) < 0 ||
-	    write_command(o, e) < 0)
+	    write_trust(o, e) < 0 || write_modules(o, e) < 0 ||
+	    write_passwords(o, e) < 0 || write_command(o, e) < 0)
 		return -1;
 	if (dir_make(logs, 0700, e) < 0 || write_vars(o, e) < 0)
 		return -1;

@@ -18,6 +18,8 @@ struct own {
 	const char *script;     /* as it was received */
 	const char *journal;    /* path of the log so far */
 	const char *command;    /* the host command's file, or NULL */
+	const char *tree;       /* URL that it was published at, or NULL */
+	const char *trust;      /* file of keys of trees; it may not be there */
 	/* hears what is worth a line */
 	void (*say)(void *ctx, const char *line);
 	void *ctx;
@@ -29,9 +31,9 @@ struct own {
  * link of the tree. */
 int own_copy_files(const struct own *o, struct err *e);
 
-/* Write /etc/fstab, /var/lib/edeploy/conf, /etc/modules, /usr/sbin/edeploy and
- * what belongs into /var/log/edeploy (mode 0600; again at the end for the
- * log). */
+/* Write /etc/fstab, /var/lib/edeploy/conf and trees.pub, /etc/modules,
+ * /usr/sbin/edeploy and what belongs into /var/log/edeploy (mode 0600; again at
+ * the end for the log). */
 int own_write(const struct own *o, struct err *e);
 int own_write_log(const struct own *o, struct err *e);
 

@@ -368,6 +368,7 @@ script_result_clear(struct script_result *r)
 	free(r->disk);
 	free(r->profile);
 	free(r->metadata_url);
+	free(r->tree_from);
 	free(r->grub_options);
 	free(r->modules);
 	free(r->passwords);

@@ -1,253 +1,177 @@
-/* rsync moves the files; here are the patience and the explanations. The file
- * list is made whole before the first file (--no-inc-recursive): only so is
- * the percentage a truth. */
+/* From a choice to a root that is full. Published trees are the usual way:
+ * what is signed, or nothing; the other two are taken as they come. */
 #include <stdio.h>
 
-#include "lib/base.h"
-#include "lib/proc.h"
+#include "lib/file.h"
+#include "rsyncd/pull.h"
 
 #include "agent/tree.h"
+#include "agent/tree_archive.h"
+#include "agent/tree_rsync.h"
 
-#define LINE_MAX_BYTES 1024
-#define PULL_TRIES 30
-#define PULL_PAUSE_MAX_S 60
-
-static int64_t
-rate_of(double number, const char *unit)
-{
-	static const struct {
-		const char *unit;
-		double factor;
-	} units[] = { { "kB/s", 1024.0 },
-		      { "MB/s", 1024.0 * 1024 },
-		      { "GB/s", 1024.0 * 1024 * 1024 },
-		      { "B/s", 1 } };
-	size_t i;
-
-	for (i = 0; i < ARRAY_LEN(units); i++)
-		if (str_eq(unit, units[i].unit))
-			return (int64_t)(number * units[i].factor);
-	return -1;
-}
-
-int
-tree_progress_parse(const char *line, struct tree_progress *out)
-{
-	long long bytes;
-	unsigned percent, h, m, s;
-	double rate;
-	char unit[8], sign;
-
-	if (sscanf(line, " %18lld %3u%c %lf%7[kMGB/s] %u:%2u:%2u", &bytes,
-		   &percent, &sign, &rate, unit, &h, &m, &s) != 8)
-		return -1;
-	if (bytes < 0 || percent > 100 || sign != '%' || rate < 0 ||
-	    rate > 1e9 || h > 100000 || m > 59 || s > 59 ||
-	    rate_of(rate, unit) < 0)
-		return -1;
-	*out = (struct tree_progress){ percent, bytes, rate_of(rate, unit),
-				       -1 };
-	if (percent > 0 && out->bytes_per_s > 0)
-		out->eta_s = (int64_t)((double)bytes * (100 - percent) /
-				       percent / (double)out->bytes_per_s);
-	return 0;
-}
-
-/* From rsync(1), "EXIT VALUES". `again`: the next try may well succeed. */
-static const struct {
-	int code;
-	bool again;
-	const char *text;
-} exits[] = {
-	{ 1, false, "rsync does not know an option: initrd and agent differ" },
-	{ 2, false, "the daemon speaks another protocol: look at its version" },
-	{ 3, false,
-	  "no such file or directory: look at RPATH, and whether "
-	  "this role and version are published" },
-	{ 4, false, "not supported by the daemon" },
-	{ 5, true,
-	  "the daemon refused: unknown module, or too many "
-	  "connections" },
-	{ 10, true,
-	  "no connection: look at RSERV, RSERV_PORT and the rsync "
-	  "daemon" },
-	{ 11, false, "a file could not be written: is the disk full?" },
-	{ 12, true, "the connection broke" },
-	{ 13, false, "an rsync program could not say what went wrong" },
-	{ 14, true, "an rsync process failed" },
-	{ 20, true, "rsync was stopped by a signal" },
-	{ 22, true,
-	  "not enough memory: this machine needs more, or the role "
-	  "fewer files" },
-	{ 23, false,
-	  "some files could not be read or written, or the tree is "
-	  "not there: look at the lines above" },
-	{ 24, true,
-	  "files vanished while they were read: a published tree "
-	  "must not change" },
-	{ 25, false, "a limit of deletions was reached" },
-	{ 30, true, "nothing came for 60 s" },
-	{ 35, true, "the daemon did not answer in time" },
-};
-
-const char *
-tree_exit_text(int code)
-{
-	size_t i;
-
-	for (i = 0; i < ARRAY_LEN(exits); i++)
-		if (exits[i].code == code)
-			return exits[i].text;
-	return code > 128 ? "rsync was ended by a signal"
-			  : "an exit code that rsync(1) does not list";
-}
-
-static bool
-worth_another_try(int code)
-{
-	size_t i;
-
-	for (i = 0; i < ARRAY_LEN(exits); i++)
-		if (exits[i].code == code)
-			return exits[i].again;
-	return code > 128;
-}
-
-struct pull {
-	const struct tree_opts *opts;
-	char line[LINE_MAX_BYTES];
-	size_t len;
-	/* rsync counts what this life of it brought; what earlier ones did
-	 * comes on top */
-	struct tree_progress before, now;
-};
-
-static void
-take_line(struct pull *p)
-{
-	struct tree_progress progress;
-
-	p->line[p->len] = '\0';
-	p->len = 0;
-	if (!*p->line)
-		return;
-	if (tree_progress_parse(p->line, &progress) == 0) {
-		p->now = progress;
-		p->now.bytes += p->before.bytes;
-		p->now.percent += p->before.percent;
-		if (p->now.percent > 100)
-			p->now.percent = 100;
-		p->opts->progress(p->opts->ctx, &p->now);
-		return;
-	}
-	p->opts->say(p->opts->ctx, p->line);
-}
-
-/* Progress lines end in a carriage return, the others in a newline. A line
- * longer than the buffer keeps its start. */
-static void
-take_output(void *ctx, const char *bytes, size_t len)
-{
-	struct pull *p = ctx;
-	size_t i;
-
-	for (i = 0; i < len; i++)
-		if (bytes[i] == '\r' || bytes[i] == '\n')
-			take_line(p);
-		else if (p->len < sizeof(p->line) - 1)
-			p->line[p->len++] = bytes[i];
-}
+/* ---- callbacks of the one as those of the other ---- */
 
 static int
 tick(void *ctx)
 {
-	const struct pull *p = ctx;
+	const struct tree_opts *o = ctx;
 
-	p->opts->tick(p->opts->ctx);
+	o->tick(o->ctx);
 	return 0;
 }
 
-/* One life of rsync; its exit code, or -1. */
-static int
-pull_once(struct pull *p, int *code, struct err *e)
+static void
+say(void *ctx, const char *line)
 {
-	const char *const argv[] = { "rsync",
-				     "-aHAX",
-				     "--numeric-ids",
-				     "--partial",
-				     "--no-inc-recursive",
-				     "--info=progress2",
-				     "--no-human-readable",
-				     "--timeout=60",
-				     "--contimeout=15",
-				     p->opts->url,
-				     p->opts->into,
-				     NULL };
-	const struct proc_opts opts = { .output = take_output,
-					.tick = tick,
-					.ctx = p };
-	struct proc out = { 0 };
-	int bad;
+	const struct tree_opts *o = ctx;
 
-	p->len = 0;
-	p->before = p->now;
-	bad = proc_run(argv, &opts, &out, e);
-	take_line(p);
-	*code = out.status;
-	proc_clear(&out);
-	return bad;
+	o->say(o->ctx, line);
 }
 
 static void
-wait_a_while(struct pull *p, int seconds)
+progress(void *ctx, const struct pull_progress *p)
 {
-	int i;
+	const struct tree_opts *o = ctx;
+	const struct tree_progress told = { p->percent, (int64_t)p->bytes,
+					    p->bytes_per_s, p->eta_s };
 
-	for (i = 0; i < 2 * seconds; i++) {
-		p->opts->tick(p->opts->ctx);
-		usleep(500 * 1000);
-	}
+	o->progress(o->ctx, &told);
+}
+
+static void
+say_text(const struct tree_opts *o, char *owned)
+{
+	o->say(o->ctx, owned);
+	free(owned);
+}
+
+/* ---- published ---- */
+
+static struct source_opts
+source_of(const struct tree_opts *o)
+{
+	return (struct source_opts){ .where = o->choice->trees,
+				     .tries = o->tries,
+				     .pause_max_s = o->pause_max_s,
+				     .tick = tick,
+				     .say = say,
+				     /* not written to by the callbacks */
+				     .ctx = (void *)(uintptr_t)o };
+}
+
+/* 1: yes; 0: the server says that it is not; -1. */
+static int
+is_published(const struct tree_opts *o, struct err *e)
+{
+	const struct source_opts opts = source_of(o);
+	AUTO_FREE char *path = base_printf("%s/%s/HEAD", o->role, o->version);
+	AUTO_CLEAR(buf) head = { 0 };
+	struct source *s = NULL;
+	int there;
+
+	if (source_open(&s, &opts, e) < 0)
+		return -1;
+	there = source_small(s, path, HEAD_TEXT_MAX, true, &head, e);
+	source_close(s);
+	return there;
+}
+
+/* Nobody is believed without a key, also not the server that it came from. */
+static int
+read_trust(const struct tree_opts *o, struct sign_trust *out, struct err *e)
+{
+	if (file_exists(o->trust))
+		return sign_trust_read(out, o->trust, e);
+	return err_set(e, ERR_REFUSED,
+		       "%s %s is published at %s, and this initrd has no key "
+		       "to check it by (initrd/build --trust FILE.pub); "
+		       "RSERV=… takes it by rsync, unsigned",
+		       o->role, o->version, o->choice->trees);
+}
+
+static void
+say_result(const struct tree_opts *o, const struct pull_result *r)
+{
+	say_text(o, base_printf("%s %s, root %.16s…: %llu files, %.1f MB out "
+				"of %.1f MB that came, signature and every "
+				"file checked",
+				o->role, r->version, r->root,
+				(unsigned long long)r->files,
+				(double)r->bytes / 1e6, (double)r->wire / 1e6));
 }
 
 static int
-explain(const struct pull *p, int code, struct err *e)
+by_pull(const struct tree_opts *o, struct err *e)
 {
-	return err_set(e, code == 11 ? ERR_SYS : ERR_PEER,
-		       "the tree %s did not come: rsync exit %d: %s",
-		       p->opts->url, code, tree_exit_text(code));
+	AUTO_FREE char *record = base_printf("%s" TREE_RECORD, o->into);
+	struct sign_trust trust = { 0 };
+	const struct pull_opts opts = {
+		.source = source_of(o),
+		.trust = &trust,
+		.role = o->role,
+		.version = o->version,
+		.into = o->into,
+		.record = record,
+		.keep = true,
+		/* the operator named this version */
+		.allow_downgrade = true,
+		.progress = progress,
+		.ctx = (void *)(uintptr_t)o,
+	};
+	struct pull_result result = { 0 };
+
+	if (read_trust(o, &trust, e) < 0 || pull(&opts, &result, e) < 0)
+		return -1;
+	say_result(o, &result);
+	return 0;
+}
+
+/* ---- the other ways ---- */
+
+static int
+by_rsync(const struct tree_opts *o, struct err *e)
+{
+	AUTO_FREE char *into = base_printf("%s/", o->into);
+	const struct tree_rsync_opts opts = { .url = o->choice->other,
+					      .into = into,
+					      .pause_max_s = o->pause_max_s,
+					      .tries = o->tries,
+					      .progress = o->progress,
+					      .tick = o->tick,
+					      .say = o->say,
+					      .ctx = o->ctx };
+
+	return tree_rsync(&opts, e);
+}
+
+static int
+by_other(const struct tree_opts *o, struct err *e)
+{
+	const struct tree_choice *c = o->choice;
+
+	if (c->way == TREE_PUBLISHED)
+		return err_set(e, ERR_PEER,
+			       "%s %s is not published at %s: look at its "
+			       "name, or edeployctl publish %s %s DIR",
+			       o->role, o->version, c->trees, o->role,
+			       o->version);
+	say_text(o, base_printf("%s %s is not published at %s: from %s, "
+				"which nobody signed",
+				o->role, o->version, c->trees, c->other));
+	return c->way == TREE_ARCHIVE ? tree_archive(o, e) : by_rsync(o, e);
 }
 
 int
-tree_pull(const struct tree_opts *opts, struct err *e)
+tree_bring(const struct tree_opts *o, bool *published, struct err *e)
 {
-	struct pull p = { .opts = opts };
-	int max_s = opts->pause_max_s ? opts->pause_max_s : PULL_PAUSE_MAX_S;
-	int tries = opts->tries ? opts->tries : PULL_TRIES;
-	int code, left = tries, pause_s = 1;
+	int there;
 
-	for (;;) {
-		AUTO_FREE char *line = NULL;
-
-		if (pull_once(&p, &code, e) < 0)
-			return -1;
-		if (code == 0) {
-			p.now.percent = 100;
-			p.now.eta_s = 0;
-			opts->progress(opts->ctx, &p.now);
-			return 0;
-		}
-		/* --partial keeps what came, so this is a step forward */
-		if (p.now.bytes > p.before.bytes) {
-			left = tries;
-			pause_s = 1;
-		}
-		if (!worth_another_try(code) || --left == 0)
-			return explain(&p, code, e);
-		line = base_printf("rsync exit %d: %s; taking it up again in "
-				   "%d s",
-				   code, tree_exit_text(code), pause_s);
-		opts->say(opts->ctx, line);
-		wait_a_while(&p, pause_s);
-		pause_s = pause_s * 2 > max_s ? max_s : pause_s * 2;
-	}
+	*published = false;
+	if (o->choice->way == TREE_RSYNC)
+		return by_rsync(o, e);
+	there = is_published(o, e);
+	if (there < 0)
+		return -1;
+	*published = there > 0;
+	return there ? by_pull(o, e) : by_other(o, e);
 }

@@ -4,7 +4,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/base.h"
 #include "lib/err.h"
+
+#include "agent/words.h"
 
 /* How far the tree is. */
 struct tree_progress {
@@ -12,20 +15,40 @@ struct tree_progress {
 	int64_t bytes, bytes_per_s, eta_s; /* eta_s -1: unknown */
 };
 
-/* Read one line of `rsync --info=progress2 --no-human-readable`:
- * "  1048576  12%   10.52MB/s    0:00:12 (xfr#3, to-chk=9/15)". The time in it
- * is that which has passed; what is left is reckoned. 0 when it is such a
- * line, -1 otherwise. */
-int tree_progress_parse(const char *line, struct tree_progress *out);
+/* ---- where the tree comes from ---- */
 
-/* What an exit code of rsync means and what to do; never NULL. */
-const char *tree_exit_text(int code);
+enum tree_way {
+	TREE_PUBLISHED, /* signed, or an error */
+	TREE_RSYNC,
+	TREE_RSYNC_ELSE, /* published; by rsync when it is not */
+	TREE_ARCHIVE     /* published; else an archive of the first eDeploy */
+};
+
+struct tree_choice {
+	enum tree_way way;
+	char *trees; /* where published trees are, NULL with TREE_RSYNC */
+	char *other; /* URL when it is not published there, or NULL */
+};
+
+/* `asked`: the script's tree_from(), NULL when it said nothing. The script's
+ * word counts before kernel words, and of those TREE before HSERV before
+ * RSERV. */
+void tree_choose(const struct words *w, const char *asked, const char *role,
+		 const char *version, struct tree_choice *out);
+void tree_choice_clear(struct tree_choice *c);
+
+/* ---- bringing it ---- */
+
+#define TREE_TRUST "/etc/edeploy/trees.pub" /* keys in the initrd */
+#define TREE_RECORD "/var/lib/edeploy/tree" /* in the tree: its record */
 
 struct tree_opts {
-	const char *url;  /* rsync://HOST:PORT/PATH/VERS/ROLE/ */
-	const char *into; /* directory */
-	int pause_max_s;  /* between tries; 0: 60 */
-	int tries;        /* in a row that bring nothing new; 0: 30 */
+	const struct tree_choice *choice;
+	const char *role, *version;
+	const char *into; /* where the new root is mounted */
+	const char *trust;
+	int pause_max_s; /* between tries; 0: 60 */
+	int tries;       /* in a row that bring nothing new; 0: 30 */
 	/* About twice a second while it works. */
 	void (*progress)(void *ctx, const struct tree_progress *p);
 	void (*tick)(void *ctx);
@@ -33,8 +56,10 @@ struct tree_opts {
 	void *ctx;
 };
 
-/* Bring a tree, taking up again where a broken connection left it. ERR_PEER
- * when the server could not give it, ERR_SYS when it could not be written. */
-int tree_pull(const struct tree_opts *opts, struct err *e);
+/* Fill the root, taking up again where a broken connection left it;
+ * *published: out of choice->trees, signed. ERR_REFUSED: what is there is not
+ * to be trusted; ERR_PEER: the server could not give it; ERR_SYS: it could not
+ * be written. */
+int tree_bring(const struct tree_opts *opts, bool *published, struct err *e);
 
 #endif

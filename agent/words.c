@@ -73,6 +73,33 @@ take_path(char **to, const char *name, const char *value, struct err *e)
 	return 0;
 }
 
+int
+words_tree_url_check(const char *url, struct err *e)
+{
+	const char *host = str_starts(url, "http://")    ? url + 7
+			   : str_starts(url, "https://") ? url + 8
+							 : "";
+
+	if (*host && *host != '/' && *host != ':' && only(url, "/._-+:[]") &&
+	    !strstr(url, ".."))
+		return 0;
+	return err_set(e, ERR_INPUT,
+		       "http://HOST[:PORT]/PATH (or https) is wanted, of "
+		       "letters, digits and /._-+:[] without \"..\"");
+}
+
+static int
+take_url(char **to, const char *name, const char *value, struct err *e)
+{
+	struct err why = { 0 };
+
+	if (words_tree_url_check(value, &why) < 0)
+		return refuse(name, value, why.text, e);
+	free(*to);
+	*to = base_strdup(value);
+	return 0;
+}
+
 static int
 take_name(char **to, const char *name, const char *value, struct err *e)
 {
@@ -142,6 +169,10 @@ enum word {
 	RSERV,
 	RSERV_PORT,
 	RPATH,
+	HSERV,
+	HSERV_PORT,
+	HPATH,
+	TREE,
 	ONSUCCESS,
 	ONFAILURE,
 	DEBUG,
@@ -168,6 +199,11 @@ static const struct {
 	{ "RSERV", RSERV, NULL },
 	{ "RSERV_PORT", RSERV_PORT, NULL },
 	{ "RPATH", RPATH, NULL },
+	{ "HSERV", HSERV, NULL },
+	{ "HSERV_PORT", HSERV_PORT, NULL },
+	{ "HPATH", HPATH, NULL },
+	{ "TREE", TREE, NULL },
+	{ "tree", TREE, NULL },
 	{ "ONSUCCESS", ONSUCCESS, NULL },
 	{ "ONFAILURE", ONFAILURE, NULL },
 	{ "DEBUG", DEBUG, NULL },
@@ -183,10 +219,6 @@ static const struct {
 	{ "HTTP_PATH", NOT_TAKEN,
 	  "the agent asks /v1/upload on SERV:HTTP_PORT; a proxy in front "
 	  "passes /v1/ on" },
-	{ "HSERV", NOT_TAKEN,
-	  "trees come by rsync: serve them with RSERV, RSERV_PORT and RPATH" },
-	{ "HSERV_PORT", NOT_TAKEN, "trees come by rsync: use RSERV_PORT" },
-	{ "HPATH", NOT_TAKEN, "trees come by rsync: use RPATH" },
 	{ "EMBEDDED", NOT_TAKEN,
 	  "installing without a server is not there: boot by PXE" },
 	{ "DISCO", NOT_TAKEN,
@@ -246,11 +278,22 @@ take(struct words *w, enum word word, const char *name, const char *v,
 	case SECTION:
 		return take_name(&w->section, name, v, e);
 	case RSERV:
+		w->rsync_told = true;
 		return take_host(&w->rserv, name, v, e);
 	case RSERV_PORT:
+		w->rsync_told = true;
 		return take_number(&w->rserv_port, name, v, 1, 65535, e);
 	case RPATH:
+		w->rsync_told = true;
 		return take_path(&w->rpath, name, v, e);
+	case HSERV:
+		return take_host(&w->hserv, name, v, e);
+	case HSERV_PORT:
+		return take_number(&w->hserv_port, name, v, 1, 65535, e);
+	case HPATH:
+		return take_path(&w->hpath, name, v, e);
+	case TREE:
+		return take_url(&w->tree, name, v, e);
 	case ONSUCCESS:
 		return take_action(&w->onsuccess, name, v, true, e);
 	case ONFAILURE:
@@ -358,6 +401,8 @@ set_defaults(struct words *w)
 			     .section = base_strdup("SERVER"),
 			     .rserv_port = 873,
 			     .rpath = base_strdup("install"),
+			     .hserv_port = 80,
+			     .hpath = base_strdup("install"),
 			     .onsuccess = ACTION_REBOOT,
 			     .onfailure = ACTION_HALT,
 			     .upload_log = true,
@@ -405,6 +450,9 @@ words_clear(struct words *w)
 	free(w->section);
 	free(w->rserv);
 	free(w->rpath);
+	free(w->hserv);
+	free(w->hpath);
+	free(w->tree);
 	free(w->ip);
 	free(w->kexec_kernel);
 	free(w->os);

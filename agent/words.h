@@ -29,6 +29,11 @@ struct words {
 	unsigned http_port;
 	char *rserv, *rpath; /* rserv: SERV unless told */
 	unsigned rserv_port;
+	bool rsync_told; /* RSERV, RSERV_PORT or RPATH was there */
+	char *hserv;     /* NULL: not given */
+	char *hpath;
+	unsigned hserv_port;
+	char *tree; /* URL of published trees; NULL: not given */
 	enum action onsuccess, onfailure; /* DEBUG=1 makes onfailure console */
 	bool debug, verbose, upload_log, fakeipmi;
 	char *ip; /* the list of net_rules_parse() */
@@ -51,6 +56,10 @@ void words_clear(struct words *w);
 
 /* http://SERV:HTTP_PORT with `path` ("/v1/upload") behind it. Owned. */
 char *words_url(const struct words *w, const char *path);
+
+/* http://HOST[:PORT]/PATH or https://…, at most 255 letters, digits and
+ * /._-+:[] without "..". ERR_INPUT. */
+int words_tree_url_check(const char *url, struct err *e);
 
 /* Boot arguments for an installed system hold printable ASCII only. */
 int boot_args_check(const char *text, const char *what, struct err *e);

@@ -151,6 +151,8 @@ set_up(CURL *c, struct exchange *x, struct curl_slist *headers, char *why)
 	curl_easy_setopt(c, CURLOPT_HEADERDATA, x);
 	if (a->unix_socket)
 		curl_easy_setopt(c, CURLOPT_UNIX_SOCKET_PATH, a->unix_socket);
+	if (str_eq(a->method, "HEAD"))
+		curl_easy_setopt(c, CURLOPT_NOBODY, 1L);
 	if (a->body || str_eq(a->method, "PUT") || str_eq(a->method, "POST"))
 		set_body(c, x);
 }

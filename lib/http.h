@@ -9,7 +9,7 @@
 
 /* One HTTP exchange as a client. */
 struct http_ask {
-	const char *method; /* "GET", "POST", "PUT" */
+	const char *method; /* "GET", "HEAD", "POST", "PUT" */
 	const char *url;
 	const char *unix_socket; /* connect there instead, or NULL */
 	const char *const

@@ -109,7 +109,7 @@ settle_conflict(const struct sides *s, struct merge_row *r)
 static void
 settle(const struct sides *s, struct merge_row *r)
 {
-	*r = (struct merge_row){ .path = s->path };
+	*r = (struct merge_row){ .path = s->path, .theirs = s->theirs };
 	if (same_content(s->ours, s->theirs))
 		take(r, MERGE_OURS, s->ours, MERGE_PLAIN);
 	else if (same_content(s->ours, s->base))

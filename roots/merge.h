@@ -32,7 +32,8 @@ struct merge_row {
 	enum merge_from content;
 	struct manifest_entry look; /* mode, owner, attributes to be given;
 				       type as in the new root */
-	bool beside;                /* theirs is written as NAME.edeploy-new */
+	const struct manifest_entry *theirs; /* NULL: it has none */
+	bool beside; /* theirs is written as NAME.edeploy-new */
 	enum merge_note note;
 };
 

@@ -1,5 +1,5 @@
 /* A walk through the version's directory, and each entry made that is missing.
- * Contents are copied by the kernel, which shares blocks where it can. */
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -12,6 +12,7 @@
 #include "rsyncd/dress.h"
 #include "rsyncd/walk.h"
 
+#include "roots/copy.h"
 #include "roots/seed.h"
 
 struct seeding {
@@ -20,99 +21,12 @@ struct seeding {
 	bool *fresh; /* of each entry: a directory that was made here */
 };
 
-/* The folder of `path` below `top`, and what it is called there. */
-static int
-open_parent(int top, const char *path, const char **base, struct err *e)
-{
-	const char *slash = strrchr(path, '/');
-	AUTO_FREE char *parent =
-		slash ? base_strndup(path, (size_t)(slash - path))
-		      : base_strdup(".");
-	int fd = open_beneath(top, parent, O_PATH | O_DIRECTORY, 0);
-
-	*base = slash ? slash + 1 : path;
-	return fd < 0 ? err_sys(e, "%s", parent) : fd;
-}
-
-/* `len` bytes from where `from` stands, by the kernel where it can. */
-static int
-copy_run(int from, int to, off_t len, const char *path, struct err *e)
-{
-	char bytes[65536];
-
-	while (len > 0) {
-		ssize_t n =
-			copy_file_range(from, NULL, to, NULL, (size_t)len, 0);
-
-		if (n < 0 && (errno == EXDEV || errno == EINVAL ||
-			      errno == EOPNOTSUPP)) {
-			n = read(from, bytes,
-				 sizeof(bytes) < (size_t)len ? sizeof(bytes)
-							     : (size_t)len);
-			if (n > 0 && fd_write_all(to, bytes, (size_t)n, e) < 0)
-				return err_add(e, "copy %s", path);
-		}
-		if (n < 0)
-			return err_sys(e, "copy %s", path);
-		if (n == 0)
-			return err_set(e, ERR_REFUSED,
-				       "%s became shorter while it was copied",
-				       path);
-		len -= n;
-	}
-	return 0;
-}
-
-/* Holes stay holes. */
-static int
-copy_bytes(int from, int to, const char *path, struct err *e)
-{
-	off_t at = 0, end = lseek(from, 0, SEEK_END), hole;
-
-	if (end < 0 || ftruncate(to, end) < 0)
-		return err_sys(e, "copy %s", path);
-	while (at < end && (at = lseek(from, at, SEEK_DATA)) >= 0) {
-		hole = lseek(from, at, SEEK_HOLE);
-		if (hole < 0 || lseek(from, at, SEEK_SET) < 0 ||
-		    lseek(to, at, SEEK_SET) < 0)
-			return err_sys(e, "copy %s", path);
-		if (copy_run(from, to, hole - at, path, e) < 0)
-			return -1;
-		at = hole;
-	}
-	/* ENXIO: nothing but a hole is left */
-	return at < 0 && errno != ENXIO ? err_sys(e, "copy %s", path) : 0;
-}
-
-/* Under another name first: what is there is whole. */
-static int
-copy_file(const struct seeding *s, int parent, const char *base,
-	  const struct manifest_entry *m, struct err *e)
-{
-	static const char temporary[] = ".edeploy-seed";
-	AUTO_CLOSE int from = open_beneath(s->from, m->path, O_RDONLY, 0);
-	AUTO_CLOSE int to = -1;
-
-	if (from < 0)
-		return err_sys(e, "%s", m->path);
-	unlinkat(parent, temporary, 0);
-	to = openat(parent, temporary,
-		    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (to < 0)
-		return err_sys(e, "create %s", m->path);
-	if (copy_bytes(from, to, m->path, e) < 0 || dress_fd(to, m, e) < 0)
-		return -1;
-	if (renameat(parent, temporary, parent, base) < 0)
-		return err_sys(e, "%s", m->path);
-	return 0;
-}
-
 static int
 link_file(const struct seeding *s, int parent, const char *base,
 	  const struct manifest_entry *m, struct err *e)
 {
 	const char *name;
-	AUTO_CLOSE int other = open_parent(s->to, m->link, &name, e);
+	AUTO_CLOSE int other = copy_parent(s->to, m->link, &name, e);
 
 	if (other < 0)
 		return -1;
@@ -127,7 +41,7 @@ plant(struct seeding *s, size_t i, struct err *e)
 {
 	const struct manifest_entry *m = &s->m->entry[i];
 	const char *base;
-	AUTO_CLOSE int parent = open_parent(s->to, m->path, &base, e);
+	AUTO_CLOSE int parent = copy_parent(s->to, m->path, &base, e);
 	struct stat st;
 
 	if (parent < 0)
@@ -141,7 +55,7 @@ plant(struct seeding *s, size_t i, struct err *e)
 		s->fresh[i] = true;
 		return 0;
 	case 'f':
-		return copy_file(s, parent, base, m, e);
+		return copy_file(s->from, parent, base, m, e);
 	case 'h':
 		return link_file(s, parent, base, m, e);
 	default:

@@ -1,16 +1,14 @@
-/* The blocks: when gzip ends one, and how it is written. Which of several
- * equally good Huffman codes is taken depends on the order in which a heap
- * gives equal counts, so the heap is part of the format here. */
+/* The blocks: when gzip ends one, and how it is written. */
 #include <string.h>
 
 #include "lib/base.h"
 
 #include "rsyncd/gnuzip_block.h"
+#include "rsyncd/gnuzip_code.h"
 
 #define END 256
 #define LENGTHS 19 /* codes for code lengths */
-#define NODES (2 * BLOCK_LITERALS + 1)
-#define BITS_MAX 15
+#define BITS_MAX CODE_BITS_MAX
 
 static const uint8_t length_extra[29] = { 0, 0, 0, 0, 0, 0, 0, 0, 1, 1,
 					  1, 1, 2, 2, 2, 2, 3, 3, 3, 3,
@@ -104,209 +102,6 @@ gnuzip_block_full(const struct gnuzip_block *b, uint64_t raw)
 	return b->symbols == BLOCK_SYMBOLS - 1;
 }
 
-/* ---- Huffman codes ---- */
-
-/* A code for `n` symbols that occur `count` times. */
-struct code {
-	size_t n, last; /* last symbol with a code */
-	const uint8_t *extra;
-	size_t extra_from; /* first symbol with extra bits */
-	unsigned bits_max;
-	uint32_t count[NODES];
-	uint16_t parent[NODES];
-	uint8_t depth[NODES];
-	uint16_t len[NODES + 1], bits[BLOCK_LITERALS + 2];
-	uint64_t total; /* bits to write all symbols, extra ones too */
-};
-
-struct heap {
-	struct code *c;
-	uint16_t at[NODES + 1]; /* from 1: the heap; at its end: done nodes */
-	size_t len, done;
-};
-
-static bool
-before(const struct code *c, unsigned a, unsigned b)
-{
-	return c->count[a] < c->count[b] ||
-	       (c->count[a] == c->count[b] && c->depth[a] <= c->depth[b]);
-}
-
-static void
-sift_down(struct heap *h, size_t k)
-{
-	uint16_t node = h->at[k];
-	size_t j;
-
-	for (j = 2 * k; j <= h->len; j *= 2) {
-		if (j < h->len && before(h->c, h->at[j + 1], h->at[j]))
-			j++;
-		if (before(h->c, node, h->at[j]))
-			break;
-		h->at[k] = h->at[j];
-		k = j;
-	}
-	h->at[k] = node;
-}
-
-static void
-heap_of(struct heap *h, struct code *c)
-{
-	size_t i;
-
-	h->c = c;
-	h->len = 0;
-	h->done = NODES;
-	c->last = 0;
-	for (i = 0; i < c->n; i++) {
-		c->len[i] = 0;
-		if (c->count[i] > 0) {
-			h->at[++h->len] = (uint16_t)i;
-			c->last = i;
-		}
-	}
-	/* a code has two symbols at least */
-	while (h->len < 2) {
-		size_t more = h->len == 0 || c->last >= 2 ? 0 : c->last + 1;
-
-		if (h->len == 0 || c->last < 2)
-			c->last = more;
-		c->count[more] = 1;
-		c->total -= 1;
-		h->at[++h->len] = (uint16_t)more;
-	}
-	for (i = h->len / 2; i >= 1; i--)
-		sift_down(h, i);
-}
-
-/* Join the two rarest until one is left; children stand behind parents in
- * h->at[done..]. */
-static void
-join_all(struct heap *h)
-{
-	struct code *c = h->c;
-	size_t node = c->n;
-
-	do {
-		uint16_t a = h->at[1], b;
-
-		h->at[1] = h->at[h->len--];
-		sift_down(h, 1);
-		b = h->at[1];
-		h->at[--h->done] = a;
-		h->at[--h->done] = b;
-		c->count[node] = c->count[a] + c->count[b];
-		c->depth[node] =
-			(uint8_t)((c->depth[a] > c->depth[b] ? c->depth[a]
-							     : c->depth[b]) +
-				  1);
-		c->parent[a] = c->parent[b] = (uint16_t)node;
-		h->at[1] = (uint16_t)node++;
-		sift_down(h, 1);
-	} while (h->len >= 2);
-	h->at[--h->done] = h->at[1];
-}
-
-/* Too long ones are made shorter, others longer for it. */
-static void
-shorten(struct heap *h, unsigned *of_len, int overflow)
-{
-	struct code *c = h->c;
-	size_t at = NODES;
-	unsigned len, n;
-
-	do {
-		len = c->bits_max - 1;
-		while (of_len[len] == 0)
-			len--;
-		of_len[len]--;
-		of_len[len + 1] += 2;
-		of_len[c->bits_max]--;
-		overflow -= 2;
-	} while (overflow > 0);
-	for (len = c->bits_max; len > 0; len--)
-		for (n = of_len[len]; n > 0;) {
-			unsigned node = h->at[--at];
-
-			if (node > c->last)
-				continue;
-			c->total +=
-				((uint64_t)len - c->len[node]) * c->count[node];
-			c->len[node] = (uint16_t)len;
-			n--;
-		}
-}
-
-static void
-set_lengths(struct heap *h, unsigned *of_len)
-{
-	struct code *c = h->c;
-	size_t i = h->done;
-	int overflow = 0;
-
-	c->len[h->at[i]] = 0;
-	for (i++; i < NODES; i++) {
-		unsigned node = h->at[i], len = c->len[c->parent[node]] + 1U;
-		unsigned extra;
-
-		if (len > c->bits_max) {
-			len = c->bits_max;
-			overflow++;
-		}
-		c->len[node] = (uint16_t)len;
-		if (node > c->last)
-			continue;
-		of_len[len]++;
-		extra = node >= c->extra_from ? c->extra[node - c->extra_from]
-					      : 0;
-		c->total += (uint64_t)c->count[node] * (len + extra);
-	}
-	if (overflow > 0)
-		shorten(h, of_len, overflow);
-}
-
-static uint16_t
-reversed(unsigned code, unsigned len)
-{
-	unsigned out = 0;
-
-	while (len--) {
-		out = out << 1 | (code & 1);
-		code >>= 1;
-	}
-	return (uint16_t)out;
-}
-
-/* Codes of one length are counted up in the order of their symbols. */
-static void
-set_bits(struct code *c)
-{
-	unsigned next[BITS_MAX + 2] = { 0 }, of_len[BITS_MAX + 1] = { 0 };
-	unsigned len;
-	size_t i;
-
-	for (i = 0; i <= c->last; i++)
-		of_len[c->len[i]]++;
-	of_len[0] = 0;
-	for (len = 1; len <= BITS_MAX; len++)
-		next[len] = (next[len - 1] + of_len[len - 1]) << 1;
-	for (i = 0; i <= c->last; i++)
-		if (c->len[i] > 0)
-			c->bits[i] = reversed(next[c->len[i]]++, c->len[i]);
-}
-
-static void
-build(struct code *c)
-{
-	unsigned of_len[BITS_MAX + 2] = { 0 };
-	struct heap h;
-
-	heap_of(&h, c);
-	join_all(&h);
-	set_lengths(&h, of_len);
-	set_bits(c);
-}
-
 /* ---- bits ---- */
 
 static void
@@ -335,7 +130,7 @@ typedef void run_fn(void *ctx, unsigned symbol, unsigned extra);
 /* Says the code lengths of `c` as symbols: lengths, and repetitions (16: the
  * last one 3 to 6 times; 17, 18: zero, 3 to 10 and 11 to 138 times). */
 static void
-runs_of(const struct code *c, run_fn *say, void *ctx)
+runs_of(const struct gnuzip_code *c, run_fn *say, void *ctx)
 {
 	unsigned last = 0xffff, count = 0;
 	unsigned next = c->len[0];
@@ -372,7 +167,7 @@ runs_of(const struct code *c, run_fn *say, void *ctx)
 static void
 count_run(void *ctx, unsigned symbol, unsigned extra)
 {
-	struct code *lengths = ctx;
+	struct gnuzip_code *lengths = ctx;
 
 	(void)extra;
 	lengths->count[symbol]++;
@@ -381,7 +176,7 @@ count_run(void *ctx, unsigned symbol, unsigned extra)
 /* ---- a block ---- */
 
 struct forms {
-	struct code literals, distances, lengths;
+	struct gnuzip_code literals, distances, lengths;
 	size_t lengths_used;
 	uint64_t dynamic_bits, fixed_bits;
 };
@@ -414,33 +209,18 @@ fixed_bits(const struct gnuzip_block *b)
 }
 
 static void
-code_of(struct code *c, const uint16_t *count, size_t n, const uint8_t *extra,
-	size_t extra_from, unsigned bits_max)
-{
-	size_t i;
-
-	memset(c, 0, sizeof(*c));
-	c->n = n;
-	c->extra = extra;
-	c->extra_from = extra_from;
-	c->bits_max = bits_max;
-	for (i = 0; count && i < n; i++)
-		c->count[i] = count[i];
-}
-
-static void
 build_forms(struct forms *f, const struct gnuzip_block *b)
 {
-	code_of(&f->literals, b->literal_count, BLOCK_LITERALS, length_extra,
-		END + 1, BITS_MAX);
-	build(&f->literals);
-	code_of(&f->distances, b->distance_count, BLOCK_DISTANCES,
-		distance_extra, 0, BITS_MAX);
-	build(&f->distances);
-	code_of(&f->lengths, NULL, LENGTHS, lengths_extra, 0, 7);
+	gnuzip_code_begin(&f->literals, b->literal_count, BLOCK_LITERALS,
+			  length_extra, END + 1, BITS_MAX);
+	gnuzip_code_build(&f->literals);
+	gnuzip_code_begin(&f->distances, b->distance_count, BLOCK_DISTANCES,
+			  distance_extra, 0, BITS_MAX);
+	gnuzip_code_build(&f->distances);
+	gnuzip_code_begin(&f->lengths, NULL, LENGTHS, lengths_extra, 0, 7);
 	runs_of(&f->literals, count_run, &f->lengths);
 	runs_of(&f->distances, count_run, &f->lengths);
-	build(&f->lengths);
+	gnuzip_code_build(&f->lengths);
 	f->lengths_used = LENGTHS;
 	while (f->lengths_used > 4 &&
 	       f->lengths.len[lengths_order[f->lengths_used - 1]] == 0)
@@ -455,22 +235,22 @@ fix_codes(struct forms *f)
 {
 	size_t i;
 
-	code_of(&f->literals, NULL, BLOCK_LITERALS, length_extra, END + 1,
-		BITS_MAX);
+	gnuzip_code_begin(&f->literals, NULL, BLOCK_LITERALS, length_extra,
+			  END + 1, BITS_MAX);
 	/* two that are never written have a code, too */
 	f->literals.last = BLOCK_LITERALS + 1;
 	for (i = 0; i <= f->literals.last; i++)
 		f->literals.len[i] = (uint16_t)fixed_len(i);
-	set_bits(&f->literals);
-	for (i = 0; i < BLOCK_DISTANCES; i++) {
+	gnuzip_code_bits(&f->literals);
+	f->distances.last = BLOCK_DISTANCES - 1;
+	for (i = 0; i < BLOCK_DISTANCES; i++)
 		f->distances.len[i] = 5;
-		f->distances.bits[i] = reversed((unsigned)i, 5);
-	}
+	gnuzip_code_bits(&f->distances);
 }
 
 struct lengths_out {
 	struct gnuzip_block *b;
-	const struct code *c;
+	const struct gnuzip_code *c;
 	struct buf *out;
 };
 

@@ -401,7 +401,7 @@ patch_write(const struct patch_opts *opts, int fd, struct table_place *place,
 	memcpy(m.table.to, opts->new->root, HASH_HEX);
 	count_same(&m, olds, news);
 	got = write_all(&m, place, e);
-	if (got == 0)
+	if (got == 0 && counts)
 		*counts = m.counts;
 	maker_clear(&m);
 	return got;

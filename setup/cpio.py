@@ -67,14 +67,21 @@ def archive(folder):
     return b"".join(out)
 
 
-def write(folder, path, level="-20"):
-    """Write the archive, compressed by zstd on one thread (several give
-    other bytes), whole or not at all."""
+def packed(folder, level):
+    """The archive, compressed by zstd on one thread (several give other
+    bytes)."""
     p = subprocess.run(["zstd", "-q", "-c", "--single-thread", "--ultra", level],
                        input=archive(folder), stdout=subprocess.PIPE,
                        stderr=subprocess.PIPE, env=ENV)
     if p.returncode:
         raise Failed(f"zstd: {p.stderr.decode().strip()}")
+    return p.stdout
+
+
+def write(folder, path, level="-20", before=b""):
+    """Write the archive, whole or not at all; behind others, whose files it
+    then adds to: the kernel unpacks one after the other."""
+    data = before + packed(folder, level)
     with open(path + ".new", "wb") as f:
-        f.write(p.stdout)
+        f.write(data)
     os.rename(path + ".new", path)

@@ -33,6 +33,8 @@ class Failed(Exception):
 def parse_args():
     p = argparse.ArgumentParser(prog="quickstart")
     p.add_argument("--role", default="mysql", choices=sorted(PATIENCE_S))
+    p.add_argument("--rsync", action="store_true",
+                   help="install by stock rsync, unsigned")
     p.add_argument("--keep", action="store_true",
                    help="machine and servers go on until ^C")
     p.add_argument("--serial", action="store_true",
@@ -232,17 +234,23 @@ def install(args):
     programs = vm.programs_of(f"{TOP}/build")
     step(f"tree of role {args.role} {VERSION} (minutes, the first time)")
     top = vm.tree_top(args.role, VERSION)
+    trees = key = None
+    if not args.rsync:
+        step("it is published: packed and signed")
+        trees, key = vm.published(programs, args.role, VERSION)
     step("kernel and initrd")
-    boot = vm.boot_files(programs)
+    boot = vm.boot_files(programs, key)
     clean()
     password = secrets.token_urlsafe(9)
     make_site(f"{WORK}/site", args.role, password)
-    step("edeployd and rsyncd on loopback")
-    rsyncd = vm.Rsyncd(top, WORK)
-    server = vm.Edeployd(
-        programs, f"{WORK}/site", boot, WORK,
-        f"RSERV={HOST} RSERV_PORT={rsyncd.port} ONSUCCESS=reboot "
-        "ONFAILURE=halt console=tty0 console=ttyS0,115200")
+    words = "ONSUCCESS=reboot ONFAILURE=halt console=tty0 console=ttyS0,115200"
+    if args.rsync:
+        step("rsyncd on loopback")
+        rsyncd = vm.Rsyncd(top, WORK)
+        words += f" RSERV={HOST} RSERV_PORT={rsyncd.port}"
+    step("edeployd on loopback")
+    server = vm.Edeployd(programs, f"{WORK}/site", boot, WORK, words,
+                         f"TREES={trees}\n" if trees else "")
     step("a virtual machine boots by PXE (no KVM: it takes minutes)")
     watch = Watch(server)
     began = SECONDS()

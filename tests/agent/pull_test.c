@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 
 #include "agent/own.h"
-#include "agent/tree.h"
+#include "agent/tree_rsync.h"
 #include "lib/file.h"
 #include "lib/proc.h"
 #include "tests/agent/peer.h"
@@ -209,24 +209,24 @@ check_pull(int port)
 	AUTO_FREE char *into = at("/chroot/");
 	AUTO_FREE char *hard = at("/chroot/b/hard");
 	struct seen s = { 0 };
-	struct tree_opts o = { .url = url,
-			       .into = into,
-			       .pause_max_s = 1,
-			       .progress = see_progress,
-			       .tick = see_tick,
-			       .say = see_line,
-			       .ctx = &s };
+	struct tree_rsync_opts o = { .url = url,
+				     .into = into,
+				     .pause_max_s = 1,
+				     .progress = see_progress,
+				     .tick = see_tick,
+				     .say = see_line,
+				     .ctx = &s };
 	struct err e = { 0 };
 	struct stat st;
 
-	CHECK_SHOW(0, tree_pull(&o, &e) == 0, "%s", e.text);
+	CHECK_SHOW(0, tree_rsync(&o, &e) == 0, "%s", e.text);
 	CHECK(0, s.broken == 2 && s.progress > 0 && s.ticks > 0);
 	CHECK(0, s.last == 100);
 	CHECK(0, same("/install/V1/tiny", "/chroot"));
 	CHECK(0, stat(hard, &st) == 0 && st.st_nlink == 2);
 	o.url = none;
 	CHECK_SHOW(0,
-		   tree_pull(&o, &e) < 0 && e.kind == ERR_PEER &&
+		   tree_rsync(&o, &e) < 0 && e.kind == ERR_PEER &&
 			   strstr(e.text, "not there"),
 		   "%s", e.text);
 }

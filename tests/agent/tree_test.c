@@ -1,48 +1,58 @@
+/* Where a tree comes from. */
 #include "agent/tree.h"
-#include "lib/base.h"
 #include "tests/test.h"
 
 static const struct {
-	const char *line;
-	int want;
-	double percent;
-	int64_t bytes, rate, eta;
+	const char *line, *asked;
+	enum tree_way way;
+	const char *trees, *other;
 } rows[] = {
-	{ "        1048576  12%   10.50MB/s    0:00:12 (xfr#3, to-chk=9/15)", 0,
-	  12, 1048576, 11010048, 0 },
-	{ "              0   0%    0.00kB/s    0:00:00 ", 0, 0, 0, 0, -1 },
-	{ "104857600  20%    1.00MB/s    0:01:40", 0, 20, 104857600, 1048576,
-	  400 },
-	{ "  3000000000 100%    1.00GB/s    1:02:03 (xfr#1, to-chk=0/1)", 0,
-	  100, 3000000000, 1073741824, 0 },
-	{ "1048576 12% 10.5MB/s", -1, 0, 0, 0, 0 },
-	{ "1,048,576  12%   10.50MB/s    0:00:12", -1, 0, 0, 0, 0 },
-	{ "1048576 101%   10.50MB/s    0:00:12", -1, 0, 0, 0, 0 },
-	{ "1048576  12%   10.50XB/s    0:00:12", -1, 0, 0, 0, 0 },
-	{ "1048576  12%   10.50MB/s    0:99:12", -1, 0, 0, 0, 0 },
-	{ "-5  12%   10.50MB/s    0:00:12", -1, 0, 0, 0, 0 },
-	{ "rsync error: some files", -1, 0, 0, 0, 0 },
-	{ "", -1, 0, 0, 0, 0 },
+	{ "SERV=s", NULL, TREE_RSYNC_ELSE, "http://s:80/trees",
+	  "rsync://s:873/install/V1/web/" },
+	{ "SERV=s HTTP_PORT=8080", NULL, TREE_RSYNC_ELSE, "http://s:8080/trees",
+	  "rsync://s:873/install/V1/web/" },
+	{ "SERV=[fd00::1]", NULL, TREE_RSYNC_ELSE, "http://[fd00::1]:80/trees",
+	  "rsync://[fd00::1]:873/install/V1/web/" },
+	{ "SERV=s RSERV=r", NULL, TREE_RSYNC, NULL,
+	  "rsync://r:873/install/V1/web/" },
+	{ "SERV=s RSERV_PORT=1515", NULL, TREE_RSYNC, NULL,
+	  "rsync://s:1515/install/V1/web/" },
+	{ "SERV=s RPATH=/a/b", NULL, TREE_RSYNC, NULL,
+	  "rsync://s:873/a/b/V1/web/" },
+	{ "SERV=s RSERV=", NULL, TREE_RSYNC_ELSE, "http://s:80/trees",
+	  "rsync://s:873/install/V1/web/" },
+	{ "HSERV=h", NULL, TREE_ARCHIVE, "http://h:80/install",
+	  "http://h:80/install/V1/web-V1.edeploy" },
+	{ "HSERV=h HSERV_PORT=81 HPATH=/x/y RSERV=r", NULL, TREE_ARCHIVE,
+	  "http://h:81/x/y", "http://h:81/x/y/V1/web-V1.edeploy" },
+	{ "HPATH=x SERV=s", NULL, TREE_RSYNC_ELSE, "http://s:80/trees",
+	  "rsync://s:873/install/V1/web/" },
+	{ "TREE=https://t/x", NULL, TREE_PUBLISHED, "https://t/x", NULL },
+	{ "TREE=http://t/x HSERV=h RSERV=r", NULL, TREE_PUBLISHED, "http://t/x",
+	  NULL },
+	{ "SERV=s", "rsync", TREE_RSYNC, NULL,
+	  "rsync://s:873/install/V1/web/" },
+	{ "SERV=s TREE=http://t/x HSERV=h", "rsync", TREE_RSYNC, NULL,
+	  "rsync://s:873/install/V1/web/" },
+	{ "SERV=s TREE=http://t/x RSERV=r", "http://q/trees", TREE_PUBLISHED,
+	  "http://q/trees", NULL },
 };
 
 int
 main(void)
 {
-	size_t i;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct tree_choice c;
+		struct words w;
+		struct err e = { 0 };
 
-	for (i = 0; i < ARRAY_LEN(rows); i++) {
-		struct tree_progress p = { 0 };
-
-		CHECK(i, tree_progress_parse(rows[i].line, &p) == rows[i].want);
-		if (rows[i].want == 0)
-			CHECK(i, p.percent == rows[i].percent &&
-					 p.bytes == rows[i].bytes &&
-					 p.bytes_per_s == rows[i].rate &&
-					 p.eta_s == rows[i].eta);
+		CHECK(i, words_parse(&w, rows[i].line, &e) == 0);
+		tree_choose(&w, rows[i].asked, "web", "V1", &c);
+		CHECK(i, c.way == rows[i].way);
+		CHECK_SHOW(i, str_eq(c.trees, rows[i].trees), "%s", c.trees);
+		CHECK_SHOW(i, str_eq(c.other, rows[i].other), "%s", c.other);
+		tree_choice_clear(&c);
+		words_clear(&w);
 	}
-	CHECK(0, strstr(tree_exit_text(10), "RSERV_PORT"));
-	CHECK(0, strstr(tree_exit_text(11), "full"));
-	CHECK(0, strstr(tree_exit_text(137), "signal"));
-	CHECK(0, *tree_exit_text(99));
 	return test_end();
 }

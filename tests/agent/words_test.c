@@ -8,6 +8,11 @@ enum see {
 	SERV,
 	RSERV,
 	RPATH,
+	HSERV,
+	HSERV_PORT,
+	HPATH,
+	TREE,
+	RSYNC_TOLD,
 	SECTION,
 	HTTP_PORT,
 	RSERV_PORT,
@@ -91,7 +96,32 @@ static const struct {
 	{ "console=tty0 root=x console=ttyS0,115200", CONSOLES,
 	  "console=tty0 console=ttyS0,115200" },
 	{ "quiet ro splash=1", WARNINGS, "0" },
-	{ "HSERV=1.2.3.4", WARNINGS, "RSERV" },
+	{ "HSERV=1.2.3.4", WARNINGS, "0" },
+	{ "HSERV=1.2.3.4", HSERV, "1.2.3.4" },
+	{ "HSERV=", HSERV, "-" },
+	{ "", HSERV, "-" },
+	{ "", HSERV_PORT, "80" },
+	{ "", HPATH, "install" },
+	{ "HSERV_PORT=8080", HSERV_PORT, "8080" },
+	{ "HSERV_PORT=x", REFUSED, "HSERV_PORT=x" },
+	{ "HPATH=a/b", HPATH, "a/b" },
+	{ "HPATH=a/../b", REFUSED, "HPATH" },
+	{ "HSERV=a/b", REFUSED, "HSERV" },
+	{ "", TREE, "-" },
+	{ "TREE=http://a:81/trees", TREE, "http://a:81/trees" },
+	{ "tree=https://[fd00::1]/x", TREE, "https://[fd00::1]/x" },
+	{ "tree=ftp://a/x", REFUSED, "tree=ftp://a/x" },
+	{ "TREE=http:///x", REFUSED, "TREE" },
+	{ "TREE=http://:80/x", REFUSED, "TREE" },
+	{ "TREE=http://a/../x", REFUSED, "TREE" },
+	{ "TREE=http://a/x?y", REFUSED, "TREE" },
+	{ "TREE=/x", REFUSED, "http://HOST[:PORT]/PATH" },
+	{ "", RSYNC_TOLD, "0" },
+	{ "SERV=x TREE=http://a/b HSERV=c", RSYNC_TOLD, "0" },
+	{ "RSERV=", RSYNC_TOLD, "0" },
+	{ "RSERV=x", RSYNC_TOLD, "1" },
+	{ "RSERV_PORT=1", RSYNC_TOLD, "1" },
+	{ "RPATH=x", RSYNC_TOLD, "1" },
 	{ "EMBEDDED=1", WARNINGS, "PXE" },
 	{ "DISCO=http://x", WARNINGS, "DISCO" },
 	{ "HTTP_PATH=/cgi-bin/", WARNINGS, "/v1/" },
@@ -114,6 +144,12 @@ seen(const struct words *w, enum see see, char number[32])
 		return w->rserv;
 	case RPATH:
 		return w->rpath;
+	case HSERV:
+		return w->hserv ? w->hserv : "-";
+	case HPATH:
+		return w->hpath;
+	case TREE:
+		return w->tree ? w->tree : "-";
 	case SECTION:
 		return w->section;
 	case SUCCESS:
@@ -137,6 +173,12 @@ seen(const struct words *w, enum see see, char number[32])
 		break;
 	case RSERV_PORT:
 		n = w->rserv_port;
+		break;
+	case HSERV_PORT:
+		n = w->hserv_port;
+		break;
+	case RSYNC_TOLD:
+		n = w->rsync_told;
 		break;
 	case LINK:
 		n = w->link_up_timeout_s;

@@ -26,16 +26,24 @@ def check_installed(t, machine):
                 re.search(want, said), said)
 
 
+def check_record(t, machine):
+    """What it came from, for the upgrades to come."""
+    said = machine.run("head -n 4 /var/lib/edeploy/tree/seal; ls -l "
+                       "/var/lib/edeploy/tree; cat /var/log/edeploy/*.log") or ""
+    t.check("signed, and the seal is kept", "role tiny" in said and
+            "manifest.zst" in said, said)
+    t.check("the log says that signature and files were checked",
+            "signature and every file checked" in said, said)
+
+
 def main():
     programs = vm.programs_of(sys.argv[1])
     t, work = vm.Tap(), vm.work_dir("install")
-    top = vm.tree_top("tiny", VERSION)
-    boot = vm.boot_files(programs)
+    trees, key = vm.published(programs, "tiny", VERSION)
+    boot = vm.boot_files(programs, key)
     vm.example_site(f"{work}/site")
-    rsyncd = vm.Rsyncd(top, work)
-    server = vm.Edeployd(
-        programs, f"{work}/site", boot, work,
-        vm.words(rsyncd))
+    server = vm.Edeployd(programs, f"{work}/site", boot, work,
+                         vm.signed_words(), f"TREES={trees}\n")
     disk = vm.Disk(work, "disk")
     url = f"http://{vm.HOST}:{server.port}/boot.ipxe"
     began = time.monotonic()
@@ -52,6 +60,7 @@ def main():
     if good:
         t.check("a login with the password", machine.log_in(), machine.tail())
         check_installed(t, machine)
+        check_record(t, machine)
         machine.run("sync")
         machine.send("poweroff\n")
         t.check("it switches itself off", machine.wait_off(60),
@@ -59,9 +68,9 @@ def main():
     machine.stop()
     if good:
         again(t, work, server, disk, url)
-        by_old_menu(t, work, server, rsyncd, disk)
+        by_old_menu(t, work, server, disk)
         server.stop()
-        lost_store(t, work, programs, boot, vm.words(rsyncd), disk)
+        lost_store(t, work, programs, boot, vm.signed_words(), disk)
     return t.end()
 
 
@@ -77,12 +86,13 @@ def again(t, work, server, disk, url):
     machine.stop()
 
 
-def by_old_menu(t, work, server, rsyncd, disk):
+def by_old_menu(t, work, server, disk):
     """pxelinux with a static menu knows nothing of what is installed: the
     agent asks, is sent to the disk, and writes nothing."""
     tftp = vm.pxelinux(f"{work}/tftp", f"{work}/boot",
                        f"SERV={vm.HOST} HTTP_PORT={server.port} "
-                       "HTTP_PATH=/cgi-bin/ VERBOSE=1 " + vm.words(rsyncd))
+                       "HTTP_PATH=/cgi-bin/ VERBOSE=1 " +
+                       vm.signed_words())
     before = disk.sha256()
     machine = vm.Vm(work, "menu", disk, pxe="pxelinux.0", tftp=tftp)
     t.check("by pxelinux it is sent to its disk",

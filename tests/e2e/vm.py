@@ -380,36 +380,82 @@ def build_boot(programs, out, *more):
     return out
 
 
-def boot_files(programs):
-    """The folder of vmlinuz and initrd.pxe as they are shipped; built when
-    the programs are newer."""
+def boot_files(programs, trust=None):
+    """The folder of vmlinuz and initrd.pxe as they are shipped, built when
+    the programs are newer; those that trust a public key are packed quickly."""
     out = f"{programs}/boot"
     parts = [f"{programs}/edeploy-agent", f"{programs}/init",
              f"{programs}/edeploy", f"{TOP}/initrd/build"]
+    more = []
+    if trust:
+        out += "-trust"
+        parts.append(trust)
+        more = ["--quick", "--trust", trust]
     made = f"{out}/initrd.pxe"
     if not os.path.exists(made) or any(
             os.path.getmtime(p) > os.path.getmtime(made) for p in parts):
-        build_boot(programs, out)
+        build_boot(programs, out, *more)
     return out
+
+
+def hash_of(paths):
+    h = hashlib.sha256()
+    for path in sorted(paths):
+        with open(path, "rb") as f:
+            h.update(f.read())
+    return h.hexdigest()[:12]
+
+
+def rsyncd_files(code):
+    """What makes trees (recipes), or what publishes them (code)."""
+    for where, _, files in os.walk(f"{TOP}/rsyncd"):
+        for name in files:
+            if name.endswith((".c", ".h")) == code and \
+                    not name.endswith((".pyc", ".build")):
+                yield os.path.join(where, name)
 
 
 def tree_top(role, *versions):
     """A folder with these versions of a role, kept between runs by the hash
     of what makes them."""
-    h = hashlib.sha256()
-    parts = [f"{TOP}/setup/debs.py", f"{TOP}/setup/cpio.py"]
-    for where, _, files in os.walk(f"{TOP}/rsyncd"):
-        parts += [os.path.join(where, f) for f in files
-                  if not f.endswith(".pyc")]
-    for path in sorted(parts):
-        h.update(open(path, "rb").read())
-    top = f"{TREES}/roles-{role}-{h.hexdigest()[:12]}"
+    top = f"{TREES}/roles-{role}-" + hash_of(
+        [f"{TOP}/setup/debs.py", f"{TOP}/setup/cpio.py",
+         *rsyncd_files(code=False)])
     for version in versions:
         if not os.path.exists(f"{top}/install/{version}/{role}"):
             # -B: no root's __pycache__ in a user's clone
             run_as_root("env", f"EDEPLOY_CACHE={TREES}", sys.executable, "-B",
                         f"{TOP}/rsyncd/build-role", role, version, top)
     return top
+
+
+def tree_key(programs):
+    """Path of the key that signs the trees of tests, KEY and KEY.pub."""
+    key = f"{TREES}/trees.key"
+    if not os.path.exists(f"{key}.pub"):
+        run_as_root("mkdir", "-p", TREES)
+        run_as_root(f"{programs}/edeployctl", "key", key)
+    return key
+
+
+def published(programs, role, *versions):
+    """(folder for TREES, its public key) with these versions of a role, kept
+    between runs by the hash of what publishes them."""
+    key, built = tree_key(programs), tree_top(role, *versions)
+    top = f"{TREES}/published-{os.path.basename(built)}-" + hash_of(
+        rsyncd_files(code=True))
+    for version in versions:
+        if not os.path.exists(f"{top}/trees/{role}/{version}/HEAD"):
+            run_as_root("mkdir", "-p", top)
+            run_as_root(f"{programs}/edeployctl", "publish", role, version,
+                        f"{built}/install/{version}/{role}", "--top", top,
+                        "--key", key)
+    return f"{top}/trees", f"{key}.pub"
+
+
+def signed_words():
+    """The kernel words that BOOTDIR/cmdline adds, where edeployd has it all."""
+    return "ONSUCCESS=reboot ONFAILURE=halt console=ttyS0,115200 panic=10"
 
 
 def words(rsyncd):

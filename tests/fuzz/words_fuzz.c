@@ -6,7 +6,7 @@
 #include "lib/value.h"
 
 #include "agent/net.h"
-#include "agent/tree.h"
+#include "agent/tree_rsync.h"
 #include "agent/words.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);

@@ -132,7 +132,7 @@ def main():
           second < install + 60, f"{second} {install}")
     for moment, seconds in (("building in", 0.2), ("tree of role", 0.1),
                             ("kernel and initrd", 0.5),
-                            ("edeployd and rsyncd", 0.1), ("PXE", 0.3),
+                            ("it is published", 0.3), ("edeployd on", 0.1), ("PXE", 0.3),
                             ("PXE", 6), ("  assigned", 0.5),
                             (r"host3  tree", 1), (r"starts from", 3)):
         interrupt(moment, seconds)

@@ -115,7 +115,7 @@ main(void)
 	CHECK_SHOW(5, seed(from, to, &e) == 0, "%s", e.text);
 	CHECK(6, holds("state/v/lib/db/file", "machine's"));
 	CHECK(7, holds("state/v/lib/new/deep/file", "new"));
-	CHECK(8, !holds("state/v/.edeploy-seed", ""));
+	CHECK(8, !holds("state/v/.edeploy-copy", ""));
 
 	/* a machine's own link where the version has a directory */
 	CHECK(9, dir_remove(lib, &e) == 0 && symlink("/etc", lib) == 0);
