@@ -8,8 +8,7 @@
  * (docs/formats.md "Trees"), TOP/install/VERSION/ROLE and
  * TOP/metadata/FROM/ROLE/VERSION for stock rsync. */
 #define PUBLISH_DELTAS 3 /* versions that a new one has a delta from */
-#define PUBLISH_LEVEL 6
-#define PUBLISH_LEVEL_DELTA 3
+#define PUBLISH_LEVEL 3
 #define PUBLISH_LEVEL_BEST 19
 
 struct publish_opts {

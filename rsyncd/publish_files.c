@@ -127,9 +127,9 @@ part_delta(struct publishing *p, const struct shelf_version *old, int dirfd,
 	if (shelf_manifest(p->shelf->trees, shelf_seal(old), &m, e) < 0)
 		return -1;
 	opts.old = m;
-	opts.level = p->o->level ? p->o->level
-				 : (thorough ? PUBLISH_LEVEL_BEST
-					     : PUBLISH_LEVEL_DELTA);
+	opts.level = p->o->level
+			     ? p->o->level
+			     : (thorough ? PUBLISH_LEVEL_BEST : PUBLISH_LEVEL);
 	if (write_delta(p, old, &opts, e) < 0)
 		return err_add(e, "delta from %s", old->name);
 	return 0;
@@ -156,8 +156,8 @@ part_marks(struct publishing *p, int dirfd, struct err *e)
 
 	p->stage = "marks";
 	publish_progress(p, 0, 0);
-	if (fd < 0 || mark_write(p->made, dirfd, PUBLISH_LEVEL_DELTA,
-				 p->o->threads, fd, &place, e) < 0)
+	if (fd < 0 || mark_write(p->made, dirfd, PUBLISH_LEVEL, p->o->threads,
+				 fd, &place, e) < 0)
 		return -1;
 	if (place.size == 0) {
 		unlink(path);

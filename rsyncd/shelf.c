@@ -51,7 +51,7 @@ read_live(struct shelf_version *v, const char *dir, struct err *e)
 		return there;
 	path = base_printf("%s/seal-%s", dir, h.seal);
 	if (read_seal(&v->live, path, v->key, e) < 0)
-		return -1;
+		return err_add(e, "%s/HEAD", dir);
 	if (!str_eq(v->live->hash, h.seal) || v->key[0] == '\0')
 		return err_set(e, ERR_INPUT, "%s: not the seal that HEAD names",
 			       path);

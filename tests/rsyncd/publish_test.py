@@ -1,0 +1,398 @@
+#!/usr/bin/env python3
+"""publish_test.py EDEPLOYCTL: trees are published, sealed, compared and
+cleaned by the real program. Prints TAP."""
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import shelf_lab as lab  # noqa: E402
+from shelf_lab import check, put  # noqa: E402
+
+DIR = tempfile.mkdtemp(prefix="publish_test.")
+PROGRAM = os.path.abspath(sys.argv[1])
+KEY = f"{DIR}/key"
+PUB = f"{DIR}/key.pub"
+ctl = lab.Ctl(PROGRAM, f"{DIR}/top", KEY)
+
+
+def inode(path):
+    return os.lstat(path).st_ino
+
+
+def seals(role, version):
+    return sorted(n for n in os.listdir(ctl.trees(role, version))
+                  if n.startswith("seal-"))
+
+
+def fsck(*more):
+    return ctl.run("fsck", "--key", PUB, *more)
+
+
+def test_key():
+    argv = [PROGRAM, "key", KEY]
+    check(subprocess.run(argv, capture_output=True).returncode == 0,
+          "a key is made")
+    check(subprocess.run(argv, capture_output=True).returncode == 1,
+          "and not made again over the first one")
+
+
+def test_first(one):
+    said = ctl.json("publish", "mysql", "V1", one)
+    check(said["live"] and not said["already"] and said["serial"] == 1,
+          "the first version is live", said)
+    check(said["entries"] == 1 + sum(
+        len(d) + len(f) for _, d, f in os.walk(one)), "all of it")
+    names = sorted(os.listdir(ctl.trees("mysql", "V1")))
+    check([re.sub("-.*", "", n) for n in names] ==
+          ["HEAD", "full", "manifest", "marks", "seal"],
+          "its files", names)
+    check(lab.same(one, ctl.view("mysql", "V1")) == "",
+          "the view for rsync is the tree",
+          lab.same(one, ctl.view("mysql", "V1")))
+    check(open(ctl.trees("mysql", "HEAD")).read()
+          == open(ctl.trees("mysql", "V1", "HEAD")).read(),
+          "the role's HEAD names it")
+    holes = os.stat(f"{ctl.view('mysql', 'V1')}/var/holes")
+    check(holes.st_blocks * 512 < holes.st_size, "holes stay holes")
+    check(fsck()[0] == 0, "all is whole", fsck()[1])
+
+
+def test_again(one):
+    before = lab.snapshot(ctl.trees())
+    said = ctl.json("publish", "mysql", "V1", one)
+    check(said["already"] and said["live"], "the same tree again is no news")
+    os.utime(f"{one}/bin/ls", (1.5e9, 1.5e9))
+    said = ctl.json("publish", "mysql", "V1", one)
+    check(said["already"], "nor with another time on a file")
+    put(f"{one}/etc/shadow", "root:!:1:\n", 0o600)
+    said = ctl.say("publish", "mysql", "V1", one)
+    check("never changes" in said and "(etc/shadow)" in said,
+          "another tree is refused, and the file named", said)
+    put(f"{one}/etc/shadow", "root:*:1:\n", 0o600)
+    check(lab.snapshot(ctl.trees()) == before, "no byte was written", "")
+
+
+def test_next(one, two):
+    lab.next_tree(one, two)
+    said = ctl.json("publish", "mysql", "V2", two)
+    v1, v2 = ctl.view("mysql", "V1"), ctl.view("mysql", "V2")
+    check(said["serial"] == 2 and said["reused"] == 0 and
+          said["linked"] > 500000, "the next version shares files", said)
+    check(inode(f"{v1}/bin/ls") == inode(f"{v2}/bin/ls"),
+          "a file that changed its time only is the same file")
+    for name in ("etc", "etc/mtab", "var/pipe"):
+        check(os.lstat(f"{v1}/{name}").st_mtime_ns
+              == os.lstat(f"{v2}/{name}").st_mtime_ns,
+              f"{name} keeps its time")
+    check(os.lstat(f"{v2}/usr/share/f1").st_mtime == 1.6e9,
+          "a folder with another name in it does not")
+    check(os.lstat(f"{v2}/usr/lib/big.so").st_mtime == 1.6e9,
+          "nor does a file with other bytes")
+    check(inode(f"{v2}/bin/twin1") != inode(f"{v2}/bin/twin2"),
+          "two files with the same bytes stay two")
+    check(inode(f"{v2}/bin/su") == inode(f"{v2}/bin/sulogin"),
+          "and two names of one stay one")
+    listed = {v["version"]: v for v in ctl.json("versions", "mysql")}
+    check([d["from"] for d in listed["V2"]["deltas"]] == ["V1"]
+          and listed["V2"]["deltas"][0]["size"] < 400000,
+          "there is a delta", listed["V2"])
+    check(listed["V2"]["state"] == "newest" and listed["V1"]["state"] == "live",
+          "it is the newest")
+    for name in ("exclude", "add_only"):
+        check(os.path.exists(f"{ctl.top}/metadata/V1/mysql/V2/{name}"),
+              f"the way there has its {name}")
+    check(fsck()[0] == 0, "all is whole", fsck()[1])
+
+
+def test_compare():
+    d = ctl.json("diff", "mysql", "V1", "V2")
+    files = {f["path"]: f for f in d["files"]}
+    check(d["packages"] == [{"package": "mariadb", "was": "10.11.6",
+                             "is": "10.11.9"}], "a package differs",
+          d["packages"])
+    check(files["usr/share/f1/new.txt"]["was"] is None
+          and files["usr/share/f2/file2.txt"]["is"] is None
+          and files["usr/share/f3/file3.txt"]["changes"] == ["mode", "time"]
+          and files["usr/lib/big.so"]["changes"] == ["content", "time"],
+          "files that came, went, changed", files)
+    check("bin/ls" not in files, "a time alone is no difference")
+    out = ctl.run("diff", "mysql", "V1", "V2")[1]
+    check("~ mariadb 10.11.6 -> 10.11.9" in out
+          and "~ usr/share/f3/file3.txt: mode, time" in out, "for a person", out)
+    rows = ctl.json("why", "mysql", "/bin/sulogin")
+    check([(r["version"], r["type"], r["mode"], r["package"]) for r in rows]
+          == [("V2", "hard link", "4755", None),
+              ("V1", "hard link", "4755", None)], "why a file is there", rows)
+    rows = ctl.json("why", "mysql/V2", "bin/su")
+    check(len(rows) == 1 and rows[0]["package"] == "mariadb 10.11.9"
+          and rows[0]["pack"] in ("mysql/V1", "mysql/V2"),
+          "its package, in that version", rows)
+    check("no version of mysql has bin/nothing" in
+          ctl.say("why", "mysql", "bin/nothing"), "or that it is not")
+    code, out, _ = ctl.run("ids", "mysql/V1")
+    check(code == 0 and "mysql:x:105:112:" in out and "mysql:x:112:" in out,
+          "users and groups of a version", out)
+
+
+def test_ids(one, two):
+    ctl.json("publish", "ids", "V2", one)
+    put(f"{two}/etc/passwd", lab.PASSWD.format(106))
+    put(f"{two}/etc/group", lab.GROUP.format(113))
+    before = lab.snapshot(ctl.top)
+    said = ctl.say("publish", "ids", "V3", two)
+    check("user mysql 105 -> 106" in said and "group mysql 112 -> 113" in said
+          and "V2" in said, "renumbered users are refused and named", said)
+    check(lab.snapshot(ctl.top).keys() == before.keys(),
+          "and nothing of it is there")
+    code, _, err = ctl.run("publish", "ids", "V3", two, "--new-ids")
+    check(code == 0 and "user mysql 105 -> 106" in err,
+          "unless that is meant", err)
+    put(f"{two}/etc/passwd", lab.PASSWD.format(105))
+    put(f"{two}/etc/group", lab.GROUP.format(112))
+    put(f"{two}/etc/motd", "V3\n")
+    check(ctl.json("publish", "mysql", "V3", two)["serial"] == 3, "the third")
+
+
+def test_derived(one):
+    """A role built on another costs the disk what it adds."""
+    tree = f"{DIR}/derived"
+    subprocess.run(["cp", "-a", ctl.view("mysql", "V1"), tree], check=True)
+    put(f"{tree}/opt/app", lab.noise(50, 100000))
+    before = int(subprocess.run(["du", "-sk", ctl.top], capture_output=True,
+                                text=True, check=True).stdout.split()[0])
+    said = ctl.json("publish", "app", "V1", tree, "--on", "mysql/V1")
+    after = int(subprocess.run(["du", "-sk", ctl.top], capture_output=True,
+                               text=True, check=True).stdout.split()[0])
+    check(said["reused"] > 1500000 and said["packed"] < 200000,
+          "its packs are the other role's", said)
+    check(after - before < 800, "and so are its files",
+          f"{after - before} KiB more")
+    check(lab.same(tree, ctl.view("app", "V1")) == "", "it is whole",
+          lab.same(tree, ctl.view("app", "V1")))
+    rows = ctl.json("why", "app", "bin/ls") + ctl.json("why", "app", "opt/app")
+    check([r["pack"] for r in rows] == ["mysql/V1", "app/V1"],
+          "why says where a content stands", rows)
+    check("--on nobody: " in ctl.say("publish", "app", "V2", tree, "--on",
+                                     "nobody"), "a role that is not there")
+    check(fsck()[0] == 0, "all is whole", fsck()[1])
+
+
+def test_unsigned(two):
+    """The key on another host, which gets seals and HEADs and nothing else."""
+    put(f"{two}/etc/motd", "V4\n")
+    said = ctl.json("publish", "mysql", "V4", two, key=False)
+    check(not said["live"] and not
+          os.path.exists(ctl.trees("mysql", "V4", "HEAD"))
+          and seals("mysql", "V4") == [f"seal-{said['seal']}.unsigned"],
+          "without a key nothing is live", seals("mysql", "V4"))
+    check('"version V3"' not in said and "version V3" in
+          open(ctl.trees("mysql", "HEAD")).read(), "HEAD stays")
+    again = ctl.json("publish", "mysql", "V4", two, key=False)
+    check(again["already"] and not again["live"], "again: it waits still")
+    other = lab.Ctl(PROGRAM, f"{DIR}/elsewhere", KEY)
+    os.makedirs(other.top)
+    rsync = ["rsync", "-a", "--include=*/", "--include=HEAD",
+             "--include=seal-*", "--exclude=*"]
+    subprocess.run([*rsync, ctl.trees() + "/", other.trees() + "/"],
+                   check=True)
+    code, out, err = other.run("seal", "mysql", "V4")
+    check(code == 0 and "mysql V4 is live: serial 4" in out,
+          "it is sealed elsewhere", out + err)
+    for step in ("--exclude=HEAD", "--include=HEAD"):
+        subprocess.run([rsync[0], rsync[1], "--exclude=.lock", step,
+                        *rsync[2:], other.trees() + "/", ctl.trees() + "/"],
+                       check=True)
+    check(ctl.json("versions", "mysql")[0]["state"] == "newest"
+          and fsck()[0] == 0, "and live here", fsck()[1])
+    check(ctl.run("gc", "--now")[0] == 0
+          and seals("mysql", "V4") == [f"seal-{said['seal']}"],
+          "gc removes the text that waited", seals("mysql", "V4"))
+
+
+def test_rotate():
+    """Another key signs anew, as the next revision."""
+    subprocess.run([PROGRAM, "key", f"{DIR}/key2"], check=True,
+                   capture_output=True)
+    before = ctl.json("versions", "app")[0]
+    ctl.run("seal", "app", "V1", "--key", f"{DIR}/key2", key=False)
+    after = ctl.json("versions", "app")[0]
+    check(after["revision"] == before["revision"] + 1
+          and after["root"] == before["root"]
+          and after["key"] != before["key"], "another key signs", after)
+    check(ctl.run("fsck", "app", "--key", f"{DIR}/key2.pub")[0] == 0,
+          "who trusts it believes that")
+    code, out, _ = fsck("app")
+    check(code == 1 and "not trusted" in out, "who does not does not", out)
+    ctl.run("seal", "app", "V1")
+    check(fsck("app")[0] == 0, "and back again", fsck("app")[1])
+
+
+def test_in_place(two):
+    """DIR is the folder for rsync, as rsyncd/build-role leaves it."""
+    view = ctl.view("mysql", "V5")
+    os.makedirs(os.path.dirname(view))
+    subprocess.run(["cp", "-a", two, view], check=True)
+    put(f"{view}/etc/motd", "V5\n")
+    said = ctl.json("publish", "mysql", "V5", view)
+    check(said["linked"] > 1500000
+          and inode(f"{view}/usr/lib/big.so")
+          == inode(f"{ctl.view('mysql', 'V4')}/usr/lib/big.so"),
+          "files of the version before take their place", said)
+    check(inode(f"{view}/bin/su") == inode(f"{view}/bin/sulogin"),
+          "two names of one stay one")
+    check(fsck("mysql")[0] == 0, "the folder is the tree",
+          fsck("mysql")[1])
+    check(ctl.json("publish", "mysql", "V5", view)["already"],
+          "again: no news")
+
+
+def test_view_there(two):
+    view = ctl.view("mysql", "V6")
+    put(f"{view}/file", "not this tree")
+    said = ctl.say("publish", "mysql", "V6", two)
+    check("is there and is another tree" in said,
+          "another tree in the folder for rsync is refused", said)
+    check(not os.path.exists(ctl.trees("mysql", "V6")), "nothing is there")
+    lab.remove(view)
+
+
+def test_repack():
+    before = ctl.json("versions", "mysql")[0]
+    check(before["version"] == "V5", "the newest")
+    said = ctl.json("repack", "mysql", "V5", "--level", "12")
+    after = ctl.json("versions", "mysql")[0]
+    check(after["revision"] == 2 and said["live"]
+          and after["root"] == before["root"]
+          and [d["from"] for d in after["deltas"]]
+          == [d["from"] for d in before["deltas"]], "packed better", after)
+    check(len(seals("mysql", "V5")) == 2, "the old seal stays for a while")
+    ctl.run("gc")
+    check(len(seals("mysql", "V5")) == 2, "also through gc")
+    ctl.run("gc", "--now")
+    check(len(seals("mysql", "V5")) == 1, "until nobody waits")
+    check(fsck()[0] == 0, "all is whole", fsck()[1])
+
+
+def test_gc(two):
+    left = [ctl.trees("mysql", ".publish-aB3dEf"),
+            f"{ctl.top}/install/.mysql.publish-aB3dEf"]
+    for path in left:
+        put(f"{path}/part", "x" * 1000)
+    stranger = ctl.trees("mysql", "V1", "README")
+    put(stranger, "somebody's")
+    before = lab.snapshot(ctl.top)
+    said = ctl.json("gc", "--keep", "2", "-n")
+    check(lab.snapshot(ctl.top).keys() == before.keys()
+          and said["versions"] == 3, "a dry run removes nothing", said)
+    said = ctl.json("gc", "--keep", "2", "--now")
+    check(said["versions"] == 3 and not any(map(os.path.exists, left)),
+          "old versions and left overs are gone", said)
+    check([v["version"] for v in ctl.json("versions", "mysql")]
+          == ["V5", "V4"], "two are there")
+    check(os.path.exists(stranger), "strangers stay")
+    check(not os.path.exists(ctl.view("mysql", "V1"))
+          and os.path.exists(ctl.view("app", "V1")), "so do other roles")
+    check(fsck()[0] == 0, "with all that they share", fsck()[1])
+    said = ctl.say("publish", "mysql", "V1", two)
+    check("take another name" in said, "a name is not taken twice", said)
+
+
+def test_fsck():
+    """One byte in each file that is published."""
+    found = []
+    for folder, _, names in os.walk(ctl.trees()):
+        for name in names:
+            path = f"{folder}/{name}"
+            if name in (".lock", "README"):
+                continue
+            with open(path, "r+b") as f:
+                bytes_ = f.read()
+                at = len(bytes_) // 2
+                f.seek(at)
+                f.write(bytes([bytes_[at] ^ 1]))
+            role = os.path.relpath(path, ctl.trees()).split("/")[0]
+            code, out, _ = fsck(role)
+            if code == 0:  # a pack that only another role names
+                code, out, _ = fsck()
+            if code != 1 or name[:20] not in out:
+                found.append((path, code, out))
+            put(path, bytes_)
+    check(found == [], "a flipped byte anywhere is found", found)
+    path = f"{ctl.view('mysql', 'V5')}/etc/motd"
+    mtime = os.stat(path).st_mtime_ns
+    put(path, "V6\n")
+    code, out, _ = fsck()
+    check(code == 1 and "etc/motd" in out, "in the folder for rsync, too",
+          out)
+    put(path, "V5\n", mtime=mtime)
+
+
+def test_two_at_once(two):
+    """They wait for each other."""
+    trees = []
+    for i in (7, 8):
+        trees.append(f"{DIR}/at-once{i}")
+        subprocess.run(["cp", "-a", two, trees[-1]], check=True)
+        put(f"{trees[-1]}/etc/motd", f"V{i}\n")
+    running = [subprocess.Popen(
+        [PROGRAM, "publish", "mysql", f"V{i}", trees[i - 7], "--top", ctl.top,
+         "--key", KEY], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for i in (7, 8)]
+    said = [p.communicate() for p in running]
+    listed = ctl.json("versions", "mysql")
+    check([p.returncode for p in running] == [0, 0]
+          and sorted(v["version"] for v in listed[:2]) == ["V7", "V8"]
+          and listed[0]["serial"] == listed[1]["serial"] + 1,
+          "two at once are one after the other", said)
+    check(lab.same(trees[0], trees[1]) != "" and fsck()[0] == 0,
+          "and both are whole", fsck()[1])
+
+
+def test_usage(two):
+    for argv, want in (
+            (("publish", "../x", "V1", two), "made of A-Z"),
+            (("publish", "x", ".V1", two), "made of A-Z"),
+            (("publish", "x", "V1", f"{DIR}/nothing"), "No such file"),
+            (("seal", "x", "V1"), "is not published"),
+            (("repack", "x", "V1"), "is not published"),
+            (("diff", "mysql", "V7", "V1"), "is not published"),
+            (("why", "x", "bin/ls"), "is not published"),
+            (("publish", "x", "V1", two, "--key", f"{two}/etc/passwd"),
+             "others may read")):
+        said = ctl.say(*argv, key="--key" not in argv)
+        check(want in said, " ".join(argv[:3])[:40] + ": " + want, said)
+    for argv in (("publish", "x", "V1"), ("publish", "x", "V1", two, "--deltas",
+                                          "many"), ("gc", "--keep", "0")):
+        check(ctl.run(*argv)[0] == 2, f"{' '.join(argv)[:40]}: wrong usage")
+
+
+def main():
+    one, two = f"{DIR}/one", f"{DIR}/two"
+    test_key()
+    lab.make_tree(one)
+    test_first(one)
+    test_again(one)
+    test_next(one, two)
+    test_compare()
+    test_ids(one, two)
+    test_derived(one)
+    test_unsigned(two)
+    test_rotate()
+    test_in_place(two)
+    test_view_there(two)
+    test_repack()
+    test_gc(two)
+    test_fsck()
+    test_two_at_once(two)
+    test_usage(two)
+    return lab.end()
+
+
+try:
+    code = main()
+finally:
+    lab.remove(DIR)
+sys.exit(code)
