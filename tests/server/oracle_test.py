@@ -63,7 +63,7 @@ class Box:
         return f
 
     def change(self, other):
-        """What hands do to it, with a part of another box."""
+        """What hands do to it; True: with a part of another box."""
         what = random.randrange(9)
         if what == 0:
             self.nics = self.nics[::-1]
@@ -75,14 +75,17 @@ class Box:
             self.serial = f"SER{random.randrange(10000, 99999)}"
         elif what == 4:
             self.nics = self.nics[:1] + other.nics[-1:]
+            return True
         elif what == 5:
             self.uuid = other.uuid
+            return True
         elif what == 6:
             self.uuid = None
         elif what == 7:
             self.size = random.choice((2, 8, 500))
         else:
             self.serial = "To Be Filled By O.E.M."
+        return False
 
 
 def make_cmdb(boxes):
@@ -157,12 +160,20 @@ class Round:
                 (status == 200)
         self.history.other(begin, (word, name, status), act)
 
+    def change(self, box):
+        """Boxes that have the same parts take turns from then on: what one
+        machine may have done in two orders shows much later, if at all."""
+        other, was = random.choice(self.boxes), box.lock
+        if box.change(other):
+            for b in self.boxes:
+                b.lock = other.lock if b.lock is was else b.lock
+
     def step(self):
         """A box does one thing after another; the others do not wait."""
         box, dice = random.choice(self.boxes), random.random()
         with box.lock:
             if dice < 0.06:
-                box.change(random.choice(self.boxes))
+                self.change(box)
             elif dice < 0.22:
                 self.report(box)
             elif dice < 0.28:
