@@ -87,6 +87,7 @@ def make_trees():
     put(f"{tree}/etc/hostname", "host\n")
     put(f"{tree}/usr/bin/true", "true\n")
     os.symlink("usr/bin", f"{tree}/bin")
+    put(f"{TOP}/install/.role.publish-aB3dEf/usr/bin/true", "half\n")
     put(f"{DIR}/outside/secret", "SECRET\n")
     os.makedirs(f"{tree}/var")
     os.symlink(f"{DIR}/outside", f"{tree}/var/out")
@@ -125,6 +126,11 @@ def test_daemon(user, tree):
     code, came, said = d.get("metadata/D1/role/")
     check(code == 0 and came == {"D2/pre": "#!/bin/sh\n"},
           f"{who}: the metadata", (code, came, said))
+    p = subprocess.run(["rsync", d.url("install/")], capture_output=True,
+                       text=True)
+    code, came, _ = d.get("install/.role.publish-aB3dEf/")
+    check("D1" in p.stdout and "publish-" not in p.stdout and not came,
+          f"{who}: what is being published is not there", (p.stdout, came))
     for path, words in WAYS_OUT:
         code, came, said = d.get(path, *words)
         check("SECRET" not in str(came) + said,

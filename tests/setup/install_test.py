@@ -14,7 +14,7 @@ count = failed = 0
 PROGRAMS = ["lib/edeploy/edeploy", "lib/edeploy/init", "bin/edeploy-agent",
             "bin/edeployctl", "sbin/edeployd"]
 RECIPES = ["initrd/build", "initrd/udhcpc.script", "rsyncd/build-role",
-           "rsyncd/conf"]
+           "rsyncd/conf", "rsyncd/seed-ids"]
 FILES = {  # where: the files of the source that stand there, and nothing else
     "lib/systemd/system": ["server/edeployd.service",
                            "rsyncd/edeploy-rsyncd.service"],

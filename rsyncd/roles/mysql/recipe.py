@@ -2,6 +2,7 @@
 before a configure script sets a password, and no secret or identity (ssh host
 keys, machine id) is in the tree: every machine that gets it is another one."""
 import os
+import shlex
 
 import debs
 
@@ -46,12 +47,17 @@ def sources():
                    f".gpg] {line[len('Debian '):]}\n" for line in lines)
 
 
-def bootstrap(root):
+def bootstrap(root, recipe, old):
     argv = ["mmdebstrap", "--quiet", "--mode=root", "--variant=minbase",
             "--include=" + ",".join(PACKAGES),
             '--aptopt=APT::Install-Recommends "false"',
             "--dpkgopt=force-unsafe-io"]
     argv += [f"--dpkgopt=path-exclude={p}" for p in WITHOUT]
+    if old:
+        # before the packages that would make users of their own
+        seed = os.path.normpath(f"{recipe}/../../seed-ids")
+        argv += [f'--essential-hook={shlex.quote(seed)} '
+                 f'{shlex.quote(os.path.abspath(old))} "$1"']
     argv += ["bookworm", root, "-"]
     code, said = debs.patient(argv, sources())
     if code:
@@ -65,9 +71,9 @@ def write(path, text, mode=0o644):
     os.chmod(path, mode)
 
 
-def build(root, version, recipe):
+def build(root, version, recipe, old=None):
     os.chmod(root, 0o755)
-    bootstrap(root)
+    bootstrap(root, recipe, old)
     for path in FRESH:
         if os.path.lexists(f"{root}/{path}"):
             os.unlink(f"{root}/{path}")

@@ -97,7 +97,9 @@ def make_initrd(tree, kernel, release, chosen, root, recipe):
         cpio.write(work, f"{root}/boot/initrd.img-{release}")
 
 
-def build(root, version, recipe):
+def build(root, version, recipe, old=None):
+    # its users are the same in all versions
+    del old
     for d in ("dev", "proc", "sys", "run", "tmp", "root", "etc", "mnt", "boot",
               "home", "var/log", "var/lib", "var/tmp"):
         os.makedirs(f"{root}/{d}", exist_ok=True)
