@@ -1,0 +1,156 @@
+/* A disk's top is made once, by an installation; versions are added to it by
+ * every upgrade. */
+#include <errno.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "lib/base.h"
+#include "lib/buf.h"
+#include "lib/file.h"
+
+#include "roots/classes.h"
+#include "roots/flush.h"
+#include "roots/grub.h"
+#include "roots/seed.h"
+#include "roots/state.h"
+#include "roots/top.h"
+
+#define INIT_MAX (64 * 1024 * 1024)
+
+char *
+top_root(const char *top, const char *version)
+{
+	return base_printf("%s/" TOP_DIR "/roots/%s", top, version);
+}
+
+int
+top_make(const char *top, struct err *e)
+{
+	static const struct {
+		const char *path;
+		mode_t mode;
+	} dirs[] = {
+		{ "dev", 0755 },
+		{ "proc", 0755 },
+		{ "run", 0755 },
+		{ "sys", 0755 },
+		/* old versions hold setuid programs with known holes */
+		{ TOP_DIR, 0700 },
+		{ TOP_DIR "/grub", 0755 },
+		{ TOP_DIR "/roots", 0755 },
+		{ TOP_DIR "/state", 0755 },
+		{ TOP_DIR "/sysroot", 0755 },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(dirs); i++) {
+		AUTO_FREE char *path = base_printf("%s/%s", top, dirs[i].path);
+
+		if (mkdir(path, dirs[i].mode) < 0 && errno != EEXIST)
+			return err_sys(e, "%s", path);
+	}
+	return 0;
+}
+
+/* ---- a version ---- */
+
+static int
+write_beside(const char *root, const char *suffix, const char *text,
+	     struct err *e)
+{
+	AUTO_FREE char *path = base_printf("%s%s", root, suffix);
+
+	return file_replace(path, text, strlen(text), 0644, e);
+}
+
+static int
+add_state(const char *top, const char *root, const struct enter_places *places,
+	  struct err *e)
+{
+	size_t i;
+
+	for (i = 0; i < places->len; i++) {
+		const char *path = places->at[i].path;
+		AUTO_FREE char *from = base_printf("%s/%s", root, path);
+		AUTO_FREE char *to =
+			base_printf("%s/" TOP_DIR "/state/%s", top, path);
+
+		if (places->at[i].state && seed(from, to, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+add_mounts(const char *top, const char *root, struct err *e)
+{
+	AUTO_CLEAR(classes) classes = { 0 };
+	AUTO_CLEAR(enter_places) places = { 0 };
+	AUTO_FREE char *text = NULL;
+
+	if (classes_of_root(&classes, root, e) < 0 ||
+	    classes_places(&classes, root, &places, e) < 0 ||
+	    add_state(top, root, &places, e) < 0)
+		return -1;
+	text = enter_places_text(&places);
+	return write_beside(root, ".mounts", text, e);
+}
+
+int
+top_add(const char *top, const struct top_version *v, struct err *e)
+{
+	AUTO_FREE char *root = top_root(top, v->version);
+	AUTO_FREE char *kernel =
+		base_printf("/" TOP_DIR "/roots/%s%s", v->version, v->kernel);
+	AUTO_FREE char *initrd =
+		base_printf("/" TOP_DIR "/roots/%s%s", v->version, v->initrd);
+	AUTO_CLEAR(buf) grub = { 0 };
+
+	if (grub_print_version(kernel, initrd, v->args, &grub, e) < 0 ||
+	    enter_check_init(root, e) < 0 || add_mounts(top, root, e) < 0)
+		return -1;
+	return write_beside(root, ".grub", buf_text(&grub), e);
+}
+
+/* ---- the first boot ---- */
+
+static int
+put_init(const char *top, const char *from, struct err *e)
+{
+	AUTO_FREE char *to = base_printf("%s/" TOP_DIR "/init", top);
+	AUTO_FREE char *bytes = NULL;
+	size_t len;
+
+	if (file_read(from, INIT_MAX, &bytes, &len, e) < 0)
+		return -1;
+	return file_replace(to, bytes, len, 0755, e);
+}
+
+static int
+put_grub(const char *top, const struct top_boot *b, struct err *e)
+{
+	AUTO_FREE char *cfg = base_printf("%s/" TOP_DIR "/grub/grub.cfg", top);
+	AUTO_FREE char *env = base_printf("%s/" TOP_DIR "/grub/grubenv", top);
+	AUTO_CLEAR(buf) text = { 0 };
+	AUTO_CLEAR(buf) block = { 0 };
+
+	grub_print_cfg(b->uuid, b->module, &text);
+	grub_print_env(&block);
+	if (file_replace(cfg, text.at, text.len, 0644, e) < 0)
+		return -1;
+	return file_replace(env, block.at, block.len, 0644, e);
+}
+
+int
+top_boot(const char *top, const struct top_boot *b, const char *version,
+	 struct err *e)
+{
+	AUTO_FREE char *dir = base_printf("%s/" TOP_DIR, top);
+	struct state s;
+
+	if (put_init(top, b->init, e) < 0 || put_grub(top, b, e) < 0 ||
+	    flush(dir, e) < 0)
+		return -1;
+	state_first(&s, version);
+	return state_write(&s, dir, e);
+}
