@@ -107,12 +107,16 @@ keep_smaller(struct attempt *best, struct attempt *a)
 	attempt_clear(&loser);
 }
 
-enum way { WAY_ZSTD, WAY_WHOLE, WAY_GZIP, WAY_RSYNC, WAYS };
+/* In the order in which they are tried. */
+enum way { WAY_GZIP, WAY_ZSTD, WAY_WHOLE, WAY_RSYNC, WAYS };
 
 static bool
 worth_trying(enum way way, const struct patch_opts *o,
 	     const struct pair_files *f, const struct attempt *best)
 {
+	if (best->op.kind == PATCH_GZIP && !o->thorough &&
+	    best->packed.len < f->new.size / WHOLE_SHARE)
+		return false;
 	switch (way) {
 	case WAY_ZSTD:
 		return f->pair->old;
@@ -187,10 +191,10 @@ make_files(const struct maker *m, struct patch_worker *w, struct pair_files *f,
 	const struct content *old = f->pair->old, *new = f->pair->new;
 
 	if (open_side(&f->new, m->o->new_dirfd, new, e) < 0 ||
-	    load_side(&f->new, w->new_room, FRAME_RAW_MAX, e) < 0)
+	    load_side(&f->new, w->new_room, PATCH_NEW_ROOM, e) < 0)
 		return -1;
 	if (old && (open_side(&f->old, m->o->old_dirfd, old, e) < 0 ||
-		    load_side(&f->old, w->old_room, FRAME_PREFIX_MAX, e) < 0 ||
+		    load_side(&f->old, w->old_room, PATCH_OLD_ROOM, e) < 0 ||
 		    check_side(&f->old, old, w->old_room, e) < 0))
 		return -1;
 	if (try_ways(m, w, f, best, e) < 0)

@@ -9,6 +9,10 @@
 #include "rsyncd/patch_try.h"
 
 #define RSYNC_PIECE (4UL << 20) /* of a librsync delta */
+/* The format allows for more, but a client has several pieces in hand and
+ * little memory; small ones cost nothing, as their window moves along. */
+#define PIECE_RAW (4UL << 20)
+#define PIECE_PREFIX (12UL << 20)
 
 void
 attempt_clear(struct attempt *a)
@@ -29,8 +33,8 @@ patch_worker_new(int level, int tmp_dirfd)
 	w->decoder = frame_decoder_new();
 	w->tmp_dirfd = tmp_dirfd;
 	/* pages that are never touched cost nothing */
-	w->old_room = base_alloc(FRAME_PREFIX_MAX);
-	w->new_room = base_alloc(FRAME_RAW_MAX);
+	w->old_room = base_alloc(PATCH_OLD_ROOM);
+	w->new_room = base_alloc(PATCH_NEW_ROOM);
 	return w;
 }
 
@@ -62,18 +66,18 @@ static void
 choose_window(struct patch_piece *p, uint64_t at, uint64_t new_size,
 	      uint64_t old_size)
 {
-	uint64_t middle, half = FRAME_PREFIX_MAX / 2;
+	uint64_t middle, half = PIECE_PREFIX / 2;
 
-	if (old_size <= FRAME_PREFIX_MAX) {
+	if (old_size <= PIECE_PREFIX) {
 		p->base_len = (uint32_t)old_size;
 		return;
 	}
 	middle = (uint64_t)((double)old_size *
 			    ((double)(at + p->raw / 2) / (double)new_size));
 	p->base_at = middle < half ? 0 : middle - half;
-	if (p->base_at > old_size - FRAME_PREFIX_MAX)
-		p->base_at = old_size - FRAME_PREFIX_MAX;
-	p->base_len = FRAME_PREFIX_MAX;
+	if (p->base_at > old_size - PIECE_PREFIX)
+		p->base_at = old_size - PIECE_PREFIX;
+	p->base_len = PIECE_PREFIX;
 }
 
 /* Pack `raw` with its prefix as the attempt's next piece. */
@@ -106,12 +110,11 @@ try_zstd(struct patch_worker *w, const struct side *old, const struct side *new,
 	uint64_t at;
 
 	a->op.kind = old ? PATCH_ZSTD : PATCH_WHOLE;
-	for (at = 0; at < new->size; at += FRAME_RAW_MAX) {
+	for (at = 0; at < new->size; at += PIECE_RAW) {
 		struct patch_piece p = { 0 };
 
-		p.raw = new->size - at < FRAME_RAW_MAX
-				? (uint32_t)(new->size - at)
-				: (uint32_t)FRAME_RAW_MAX;
+		p.raw = new->size - at < PIECE_RAW ? (uint32_t)(new->size - at)
+						   : (uint32_t)PIECE_RAW;
 		if (old)
 			choose_window(&p, at, new->size, old->size);
 		if (old && look(old, p.base_at, p.base_len, w->old_room,
@@ -309,6 +312,19 @@ try_inside(struct patch_worker *w, const struct side *old,
 	return 1;
 }
 
+static bool
+looks_gzip(const struct side *s)
+{
+	static const char magic[] = { 0x1f, (char)0x8b, 8 };
+	char room[sizeof(magic)];
+	struct err e;
+	const char *head;
+
+	return s->size > sizeof(magic) &&
+	       look(s, 0, sizeof(magic), room, &head, &e) == 0 &&
+	       memcmp(head, magic, sizeof(magic)) == 0;
+}
+
 int
 try_gzip(struct patch_worker *w, struct side *old, struct side *new,
 	 struct attempt *a, struct err *e)
@@ -316,6 +332,8 @@ try_gzip(struct patch_worker *w, struct side *old, struct side *new,
 	struct inside old_in = { .side.fd = -1 }, new_in = { .side.fd = -1 };
 	int got;
 
+	if (!looks_gzip(old) || !looks_gzip(new))
+		return 0;
 	old->mem = NULL;
 	new->mem = NULL;
 	got = try_inside(w, old, new, &old_in, &new_in, a, e);

@@ -23,12 +23,14 @@ struct side {
 	uint64_t size;
 };
 
-/* What a thread keeps: its coder, and room for a prefix and a piece. */
+/* What a thread keeps: its coder, and room for two files or their parts. */
+#define PATCH_OLD_ROOM (16UL << 20)
+#define PATCH_NEW_ROOM (16UL << 20)
 struct patch_worker {
 	struct frame_coder *coder;
 	struct frame_decoder *decoder;
 	int tmp_dirfd;
-	char *old_room, *new_room; /* FRAME_PREFIX_MAX, FRAME_RAW_MAX */
+	char *old_room, *new_room;
 	struct buf frame;
 };
 struct patch_worker *patch_worker_new(int level, int tmp_dirfd);
