@@ -166,12 +166,10 @@ scan_count(struct scan *s, const char *word, size_t line_min)
 	scan_text(s, word);
 	scan_blank(s);
 	n = scan_number(s, SIZE_MAX, word);
-	scan_newline(s);
-	if (n > (size_t)(s->end - s->at) / line_min) {
+	if (n > (size_t)(s->end - s->at) / line_min)
 		scan_fail(s, "%s %zu: the text is too short for that", word, n);
-		return 0;
-	}
-	return n;
+	scan_newline(s);
+	return s->bad ? 0 : n;
 }
 
 int
