@@ -117,33 +117,35 @@ scan_number(struct scan *s, uint64_t max, const char *what)
 	return n;
 }
 
+/* Values of hex digits plus one. A table, because the digits of a hash are
+ * noise: branches on them are guessed wrong, and took two thirds of the time of
+ * reading a manifest. */
+static const unsigned char digits[256] = {
+	['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,
+	['6'] = 7,  ['7'] = 8,  ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12,
+	['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+};
+
 int
 scan_hex_digit(char c)
 {
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+	return digits[(unsigned char)c] - 1;
 }
 
 void
 scan_hex(struct scan *s, unsigned char *out, size_t len, const char *what)
 {
-	int hi = 0, lo = 0;
+	const unsigned char *at = (const unsigned char *)s->at;
+	bool good = (size_t)(s->end - s->at) / 2 >= len;
 	size_t i;
 
-	memset(out, 0, len);
-	if ((size_t)(s->end - s->at) / 2 < len) {
-		scan_fail(s, "%s is too short", what);
-		return;
+	for (i = 0; good && i < len; i++) {
+		unsigned hi = digits[at[2 * i]], lo = digits[at[2 * i + 1]];
+
+		good = hi && lo;
+		out[i] = (unsigned char)((hi - 1) << 4 | (lo - 1));
 	}
-	for (i = 0; i < len; i++) {
-		hi = scan_hex_digit(s->at[2 * i]);
-		lo = scan_hex_digit(s->at[2 * i + 1]);
-		if (hi < 0 || lo < 0)
-			break;
-		out[i] = (unsigned char)(hi << 4 | lo);
-	}
-	if (i < len) {
+	if (!good) {
 		memset(out, 0, len);
 		scan_fail(s, "%s is not %zu lower-case hex digits", what,
 			  2 * len);
