@@ -39,6 +39,22 @@ pieces_size(const struct patch_table *t, const struct patch_op *op)
 	return sum;
 }
 
+/* What making a gzip file again costs beside its pieces: what the wire could
+ * bring in that time, after all else of the delta has come. */
+static uint64_t
+labour(const struct planning *g, const struct patch_table *t,
+       const struct patch_op *op)
+{
+	const struct patch_piece *last = &t->piece[t->pieces - 1];
+	uint64_t speed = g->in->speed, work_ms, wire_ms;
+
+	if (op->kind != PATCH_GZIP || speed == 0)
+		return 0;
+	work_ms = op->new_raw / (PLAN_GZIP_SPEED / 1000);
+	wire_ms = (last->at + last->size) * 1000 / speed;
+	return work_ms > wire_ms ? (work_ms - wire_ms) * speed / 1000 : 0;
+}
+
 /* The newest table before `before` that can make this content, and the op. */
 static int64_t cost_of(struct planning *g, const unsigned char head[12],
 		       size_t before, size_t *delta, size_t *op);
@@ -57,7 +73,9 @@ cost_of_op(struct planning *g, size_t delta, size_t i)
 	if (op->kind != PATCH_WHOLE &&
 	    !g->in->at_hand(g->in->ctx, op->old_head, op->old_size))
 		below = cost_of(g, op->old_head, delta, &d, &o);
-	*cost = below == NEVER ? NEVER : below + (int64_t)pieces_size(t, op);
+	*cost = below == NEVER ? NEVER
+			       : below + (int64_t)(pieces_size(t, op) +
+						   labour(g, t, op));
 	return *cost;
 }
 
@@ -378,6 +396,7 @@ list_patches(struct planning *g, const struct taken *t)
 							      : t->want[d][i]
 			};
 			p->wire += pieces_size(table, &table->op[i]);
+			p->slow |= labour(g, table, &table->op[i]) > 0;
 		}
 }
 

@@ -3,8 +3,10 @@
 
 #include "rsyncd/patch.h"
 
-/* Where each content that is missing comes from, for the fewest bytes. Pure:
- * from tables to a list. */
+/* Where each content that is missing comes from, for the fewest bytes; but for
+ * gzip files, which are slow to make again: a quick wire brings their frames
+ * sooner. Pure: from tables to a list. */
+#define PLAN_GZIP_SPEED 25000000 /* bytes that are deflated in a second */
 
 enum plan_way { PLAN_NOWHERE, PLAN_PATCH, PLAN_FRAMES };
 
@@ -35,6 +37,7 @@ struct plan_in {
 	size_t packs;
 	bool (*at_hand)(void *ctx, const unsigned char head[12], uint64_t size);
 	void *ctx;
+	uint64_t speed; /* bytes a second on the wire; 0: nobody knows */
 };
 
 struct plan_patch {
@@ -49,6 +52,7 @@ struct plan {
 	size_t packs;
 	uint64_t wire;  /* bytes of all that */
 	size_t nowhere; /* wants that nothing gives */
+	bool slow;      /* has patches whose frames might be sooner there */
 };
 
 struct plan *plan_make(const struct plan_in *in);

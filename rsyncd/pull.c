@@ -139,6 +139,7 @@ make_plan(struct job *j, struct round *r)
 		.packs = j->packs,
 		.at_hand = base_at_hand,
 		.ctx = j,
+		.speed = source_speed(j->src),
 	};
 
 	plan_free(r->plan);
@@ -170,7 +171,8 @@ no_pack_has(const struct job *j, const struct round *r, struct err *e)
 		       contents_at(j->h.contents, r->content[i])->first->path);
 }
 
-/* The packs' tables are not asked for when patches are enough, and few. */
+/* The packs' tables are not asked for when patches are enough, few, and
+ * quickly made. */
 static int
 plan_round(struct job *j, struct round *r, struct err *e)
 {
@@ -178,7 +180,8 @@ plan_round(struct job *j, struct round *r, struct err *e)
 	if (r->len == 0)
 		return 0;
 	make_plan(j, r);
-	if (r->plan->nowhere > 0 || r->plan->wire > packs_size(j->seal) / 4) {
+	if (r->plan->nowhere > 0 || r->plan->slow ||
+	    r->plan->wire > packs_size(j->seal) / 4) {
 		if (release_packs(j, e) < 0)
 			return -1;
 		make_plan(j, r);

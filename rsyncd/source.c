@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "lib/base.h"
 #include "lib/beneath.h"
@@ -17,6 +18,7 @@
 #define PAUSE_FIRST_MS 200
 #define TICK_MS 500
 #define FOLDER_PIECE (256 * 1024)
+#define SPEED_BYTES_MIN (256 * 1024)
 
 struct source {
 	struct source_opts o;
@@ -27,6 +29,7 @@ struct source {
 	char *file;
 	char *piece; /* FOLDER_PIECE */
 	uint64_t bytes;
+	uint64_t busy_us; /* that it took */
 };
 
 static bool
@@ -94,6 +97,23 @@ uint64_t
 source_bytes(const struct source *s)
 {
 	return s->bytes;
+}
+
+uint64_t
+source_speed(const struct source *s)
+{
+	if (s->bytes < SPEED_BYTES_MIN)
+		return 0;
+	return s->bytes * 1000000 / (s->busy_us ? s->busy_us : 1);
+}
+
+static uint64_t
+now_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
 /* ---- taking ---- */
@@ -365,8 +385,12 @@ int
 source_small(struct source *s, const char *path, size_t max, bool fresh,
 	     struct buf *out, struct err *e)
 {
-	return s->http ? fetch_small(s, path, max, fresh, out, e)
-		       : read_small(s, path, max, out, e);
+	uint64_t begun_us = now_us();
+	int got = s->http ? fetch_small(s, path, max, fresh, out, e)
+			  : read_small(s, path, max, out, e);
+
+	s->busy_us += now_us() - begun_us;
+	return got;
 }
 
 int
@@ -377,5 +401,9 @@ source_range(struct source *s, const struct source_span *span,
 {
 	struct taking t = { .s = s, .take = take, .ctx = ctx };
 
-	return s->http ? fetch_range(&t, span, e) : read_range(&t, span, e);
+	uint64_t begun_us = now_us();
+	int got = s->http ? fetch_range(&t, span, e) : read_range(&t, span, e);
+
+	s->busy_us += now_us() - begun_us;
+	return got;
 }

@@ -257,6 +257,56 @@ check_parts(void)
 	}
 }
 
+/* A gzip file of 2 s of work, in a delta of 10,000 bytes: on a quick wire its
+ * frames are sooner there. */
+static void
+check_speed(void)
+{
+	static const struct {
+		uint64_t speed;
+		const char *pack, *ways;
+		bool slow; /* asks for frames */
+	} speed_rows[] = {
+		{ 0, "b:50", "p", false },
+		{ 4000, "b:50", "p", false },
+		{ 100000, "b:50", "f", false },
+		{ 100000, "b:180000", "f", false },
+		{ 100000, "b:200000", "p", true },
+		{ 100000, "c:50", "p", true },
+		{ 1000000000, "b:200000", "f", false },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(speed_rows); i++) {
+		struct patch_table *d = delta_of("b<a:7 d:9992");
+		struct pack_table *t = pack_of(speed_rows[i].pack);
+		const struct patch_table *delta[] = { d };
+		const struct pack_table *pack[] = { t };
+		struct plan_want w = { .size = 50 };
+		char hand[] = "a", ways[16], made[16];
+		struct plan_in in = { .want = &w,
+				      .wants = 1,
+				      .delta = delta,
+				      .deltas = 1,
+				      .pack = pack,
+				      .packs = 1,
+				      .at_hand = at_hand,
+				      .ctx = hand,
+				      .speed = speed_rows[i].speed };
+		AUTO(plan) p = NULL;
+
+		head_of('b', w.head);
+		d->op[0].kind = PATCH_GZIP;
+		d->op[0].new_raw = 2UL * PLAN_GZIP_SPEED;
+		p = plan_make(&in);
+		show(&in, p, ways, made);
+		CHECK_SHOW(i, str_eq(ways, speed_rows[i].ways), "%s", ways);
+		CHECK(i, p->slow == speed_rows[i].slow);
+		patch_table_free(d);
+		pack_table_free(t);
+	}
+}
+
 int
 main(void)
 {
@@ -265,5 +315,6 @@ main(void)
 	for (i = 0; i < ARRAY_LEN(rows); i++)
 		check_row(i);
 	check_parts();
+	check_speed();
 	return test_end();
 }
