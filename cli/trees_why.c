@@ -61,7 +61,7 @@ find_package(const struct why *w, const struct seal *s,
 		if (shelf_content(w->s, s, m, m->entry[i].path, DPKG_LIST_MAX,
 				  &list, &len, e) < 0)
 			return -1;
-		if (list && dpkg_list_has(list, w->path))
+		if (list && dpkg_list_has(list, a->m->path))
 			a->package = with_version(w, s, m, name, e);
 	}
 	return e->kind == ERR_NONE ? 0 : -1;
@@ -123,6 +123,7 @@ add_answer(struct why *w, const struct seal *s, const struct answer *a)
 	if (f->type == 'f')
 		digest_hex(&f->hash, hash);
 	value_set_str(x, "version", s->version);
+	value_set_str(x, "path", a->m->path);
 	value_set_str(x, "type", type_word(a->m->type));
 	value_set_str(x, "mode", mode);
 	value_set_int(x, "uid", f->uid);
@@ -145,6 +146,50 @@ add_answer(struct why *w, const struct seal *s, const struct answer *a)
 	table_add(&w->rows, a->pack);
 }
 
+/* bin/ls where bin is a link to usr/bin; NULL: no link of the tree is in the
+ * way. Owned. */
+static char *
+through_link(const struct manifest *m, const char *path)
+{
+	const char *end = path;
+
+	while ((end = strchr(end, '/'))) {
+		AUTO_FREE char *head = base_strndup(path, (size_t)(end - path));
+		const struct manifest_entry *l = manifest_find(m, head);
+		char *slash = strrchr(head, '/');
+
+		if (l && l->type == 'l' && l->link[0] == '/')
+			return base_printf("%s%s", l->link + 1, end);
+		if (l && l->type == 'l' && slash) {
+			*slash = '\0';
+			return base_printf("%s/%s%s", head, l->link, end);
+		}
+		if (l && l->type == 'l')
+			return base_printf("%s%s", l->link, end);
+		end++;
+	}
+	return NULL;
+}
+
+static const struct manifest_entry *
+find_path(const struct manifest *m, const char *path)
+{
+	const struct manifest_entry *found = manifest_find(m, path);
+	AUTO_FREE char *at = base_strdup(path);
+	int links;
+
+	for (links = 0; !found && links < 8; links++) {
+		char *next = through_link(m, at);
+
+		if (!next)
+			break;
+		free(at);
+		at = next;
+		found = manifest_find(m, at);
+	}
+	return found;
+}
+
 static int
 look_at_version(struct why *w, const struct shelf_version *v, struct err *e)
 {
@@ -155,7 +200,7 @@ look_at_version(struct why *w, const struct shelf_version *v, struct err *e)
 
 	if (shelf_manifest(w->s->trees, s, &m, e) < 0)
 		return -1;
-	a.m = a.file = manifest_find(m, w->path);
+	a.m = a.file = find_path(m, w->path);
 	if (!a.m)
 		return 0;
 	if (a.m->type == 'h')

@@ -130,6 +130,9 @@ def test_compare():
     check(len(rows) == 1 and rows[0]["package"] == "mariadb 10.11.9"
           and rows[0]["pack"] in ("mysql/V1", "mysql/V2"),
           "its package, in that version", rows)
+    rows = ctl.json("why", "mysql/V2", "/sbin/su")
+    check(len(rows) == 1 and rows[0]["path"] == "bin/su"
+          and rows[0]["package"], "through a link of the tree", rows)
     check("no version of mysql has bin/nothing" in
           ctl.say("why", "mysql", "bin/nothing"), "or that it is not")
     code, out, _ = ctl.run("ids", "mysql/V1")
@@ -276,6 +279,29 @@ def test_repack():
     check(fsck()[0] == 0, "all is whole", fsck()[1])
 
 
+def pull(role, version, into, *more):
+    """What is different from the view after pulling it."""
+    p = subprocess.run([PROGRAM, "pull", role, version, into, "--from",
+                        ctl.trees(), "--trust", PUB, *more],
+                       capture_output=True, text=True)
+    if p.returncode:
+        return p.stderr
+    return lab.same(ctl.view(role, version), into)
+
+
+def test_pull(rows):
+    """What a client makes of it is what rsync's clients see."""
+    for i, (role, version, base) in enumerate(rows):
+        into = f"{DIR}/pulled{i}"
+        more = ["--base", f"{DIR}/pulled{base}"] if base is not None else []
+        differ = pull(role, version, into, *more)
+        check(differ == "", f"{role} {version} is pulled"
+              + (" from a base" if more else ""), differ)
+    for i in range(len(rows)):
+        lab.remove(f"{DIR}/pulled{i}")
+        lab.remove(f"{DIR}/pulled{i}.edeploy")
+
+
 def test_gc(two):
     left = [ctl.trees("mysql", ".publish-aB3dEf"),
             f"{ctl.top}/install/.mysql.publish-aB3dEf"]
@@ -383,8 +409,11 @@ def main():
     test_rotate()
     test_in_place(two)
     test_view_there(two)
+    test_pull([("mysql", "V1", None), ("mysql", "V2", 0), ("mysql", "V5", 1),
+               ("app", "V1", None), ("mysql", "V4", 3)])
     test_repack()
     test_gc(two)
+    test_pull([("mysql", "V4", None), ("mysql", "V5", 0), ("app", "V1", 1)])
     test_fsck()
     test_two_at_once(two)
     test_usage(two)

@@ -83,6 +83,7 @@ def make_tree(top, files=60):
         f.seek(1 << 20)
         f.write(b"end")
     os.link(f"{top}/bin/su", f"{top}/bin/sulogin")
+    os.symlink("bin", f"{top}/sbin")
     os.symlink("../proc/mounts", f"{top}/etc/mtab")
     os.mkdir(f"{top}/nothing", 0o750)
     os.mkfifo(f"{top}/var/pipe", 0o620)
