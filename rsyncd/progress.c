@@ -23,7 +23,7 @@ tell(struct job *j, int64_t now)
 	p.bytes_all = j->stage_all;
 	p.percent = j->stage_all > 0
 			    ? 100.0 * (double)done / (double)j->stage_all
-			    : 100.0;
+			    : 0.0; /* how much there is to do is not known */
 	if (p.percent > 100.0)
 		p.percent = 100.0;
 	p.bytes_per_s = (int64_t)j->rate;
