@@ -1,0 +1,428 @@
+#!/usr/bin/env python3
+"""Pulls over the wire: from edeployd and through nginx as a cache, with the
+server killed and started again, connections cut at random, a damaged cache,
+damage for ever, old files replayed, pulls killed, and disks that are full.
+Whatever comes out is compared by rsync, which knows nothing of us.
+
+usage: pull_wire_test.py EDEPLOYD EDEPLOYCTL CACHE_CONF"""
+import atexit
+import json
+import os
+import random
+import re
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+EDEPLOYD, CTL, CACHE_CONF = map(os.path.abspath, sys.argv[1:4])
+count = failed = 0
+random.seed(4)
+
+
+def check(what, good, saw=""):
+    global count, failed
+    count += 1
+    failed += not good
+    print(f"{'ok' if good else 'not ok'} {count} - {what}", flush=True)
+    if not good:
+        print("# saw: " + repr(saw)[:900], flush=True)
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def listens(port):
+    with socket.socket() as s:
+        return s.connect_ex(("127.0.0.1", port)) == 0
+
+
+class Program:
+    """Ends with us; listens on `port`."""
+
+    def __init__(self, argv, port, log):
+        self.argv, self.port, self.log = argv, port, log
+        self.proc = None
+        atexit.register(self.stop)
+        self.start()
+
+    def start(self):
+        self.proc = subprocess.Popen(self.argv, stderr=open(self.log, "ab"))
+        until = time.time() + 30
+        while time.time() < until and self.proc.poll() is None:
+            if listens(self.port):
+                return
+            time.sleep(0.02)
+        sys.exit(f"Bail out! {self.argv[0]}: {open(self.log).read()}")
+
+    def stop(self, how=signal.SIGTERM):
+        if self.proc.poll() is None:
+            self.proc.send_signal(how)
+            try:
+                self.proc.wait(30)
+            except subprocess.TimeoutExpired:
+                self.proc.kill()
+                self.proc.wait()
+
+
+class Wire:
+    """A wire to `port` that cuts what goes over it: each connection after a
+    number of bytes that `cut` tells, and not at all when it tells 0. Each
+    piece of 64 KiB takes at least `pause` seconds."""
+
+    def __init__(self, port, cut, pause=0):
+        self.to, self.cut, self.pause, self.cuts = port, cut, pause, 0
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            near = self.listener.accept()[0]
+            try:
+                far = socket.create_connection(("127.0.0.1", self.to))
+            except OSError:
+                near.close()
+                continue
+            threading.Thread(target=self.pump, args=(near, far, 0),
+                             daemon=True).start()
+            threading.Thread(target=self.pump, args=(far, near, self.cut()),
+                             daemon=True).start()
+
+    def pump(self, a, b, most):
+        done = 0
+        try:
+            while (data := a.recv(1 << 16)):
+                done += len(data)
+                if most and done > most:
+                    b.sendall(data[:most // 2])
+                    self.cuts += 1
+                    break
+                b.sendall(data)
+                time.sleep(self.pause)
+        except OSError:
+            pass
+        for s in (a, b):
+            try:
+                s.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+            s.close()
+
+
+def run(*argv, **more):
+    return subprocess.run([str(x) for x in argv], capture_output=True,
+                          text=True, timeout=120, **more)
+
+
+def must(*argv):
+    p = run(*argv)
+    if p.returncode:
+        sys.exit(f"Bail out! {argv}: {p.stdout}{p.stderr}")
+    return p
+
+
+def pull(version, into, where, *more, **how):
+    return run(CTL, "pull", "web", version, into, "--from", where, "--trust",
+               f"{top}/key.pub", *more, **how)
+
+
+def differs(version, into):
+    """What rsync would change, "" when nothing."""
+    p = run("rsync", "-aHAXnic", "--delete", "--numeric-ids",
+            f"{top}/v{version}/", f"{into}/")
+    return p.stdout + p.stderr
+
+
+def right(what, p, version, into):
+    check(f"{what}: pulled", p.returncode == 0, p.stdout + p.stderr)
+    diff = differs(version, into)
+    check(f"{what}: equal", diff == "", diff)
+
+
+def refused(what, p, words):
+    check(f"{what}: refused", p.returncode == 1 and
+          re.search(words, p.stderr.splitlines()[-1]) is not None,
+          p.stdout + p.stderr)
+
+
+# ---- trees ----
+
+def make_tree(path, number):
+    rows = random.Random(1)
+    for i in range(300):
+        name = f"{path}/usr/d{i % 17}/f{i}"
+        os.makedirs(os.path.dirname(name), exist_ok=True)
+        data = rows.randbytes(rows.choice([0, 50, 4000, 90000]))
+        if i % 5 == 0:
+            data = f"{number}\n".encode() + data
+        with open(name, "wb") as f:
+            f.write(data)
+        os.chmod(name, rows.choice([0o644, 0o755, 0o4755]))
+    for name, size in (("big", 12 << 20), ("huge", 20 << 20)):
+        data = bytearray(rows.randbytes(size // 4) * 4)
+        data[number * 1000:number * 1000 + 9] = b"different"
+        with open(f"{path}/usr/{name}", "wb") as f:
+            f.write(data)
+    os.symlink("usr/big", f"{path}/link")
+    os.link(f"{path}/usr/huge", f"{path}/usr/d1/hard")
+    for folder, names, files in os.walk(path, topdown=False):
+        for n in files + names:
+            os.utime(f"{folder}/{n}", ns=(0, 1700000000123456789),
+                     follow_symlinks=False)
+    os.utime(path, ns=(0, 1700000000123456789))
+
+
+def publish(number):
+    make_tree(f"{top}/v{number}", number)
+    must(CTL, "publish", "web", number, f"{top}/v{number}", "--top",
+         f"{top}/top", "--key", f"{top}/key")
+
+
+def pack_of(version):
+    folder = f"{trees}/web/{version}"
+    return max((f"{folder}/{n}" for n in os.listdir(folder)
+                if n.startswith("full-")), key=os.path.getsize)
+
+
+# ---- servers ----
+
+def start_edeployd():
+    port = free_port()
+    with open(f"{top}/edeploy.conf", "w") as f:
+        f.write(f"[SERVER]\nCONFIGDIR={top}/site\nSTOREDIR={top}/store\n"
+                f"LOGDIR={top}/log\nLOCKFILE={top}/lock\n"
+                f"SOCKET={top}/sock\nTREES={trees}\n"
+                f"LISTEN=127.0.0.1:{port}\n")
+    os.makedirs(f"{top}/site", exist_ok=True)
+    with open(f"{top}/site/state", "w") as f:
+        f.write("[]\n")
+    return Program([EDEPLOYD, "-c", f"{top}/edeploy.conf"], port,
+                   f"{top}/edeployd.log")
+
+
+def start_nginx(behind):
+    """The cache as we ship it, with the paths and ports of this test."""
+    port = free_port()
+    with open(CACHE_CONF) as f:
+        text = f.read()
+    text = text.replace("/var/cache/nginx/edeploy", f"{top}/cache")
+    text = text.replace("http://10.20.0.1", f"http://127.0.0.1:{behind}")
+    text = text.replace("listen 80;", f"listen 127.0.0.1:{port};")
+    with open(f"{top}/nginx.conf", "w") as f:
+        f.write("daemon off; worker_processes 1; user root;\n"
+                f"pid {top}/nginx.pid; error_log {top}/nginx.log;\n"
+                "events {}\nhttp { access_log off;\n" + "".join(
+                    f"{x}_temp_path {top}/nginx-{x};\n" for x in (
+                        "client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+                + text + "}\n")
+    return Program(["nginx", "-c", f"{top}/nginx.conf", "-e",
+                    f"{top}/nginx.log"], port, f"{top}/nginx.out")
+
+
+# ---- what is tried ----
+
+def check_ways(direct, cached):
+    right("from edeployd", pull(1, f"{top}/a", direct), 1, f"{top}/a")
+    p = pull(1, f"{top}/a", direct, "--json")
+    got = json.loads(p.stdout)
+    check("again: nothing but HEAD", got["way"] == "nothing" and
+          got["wire"] < 600, got)
+    right("by the cache", pull(1, f"{top}/b", cached), 1, f"{top}/b")
+    p = pull(2, f"{top}/c", cached, "--base", f"{top}/b", "--json")
+    right("from a base", p, 2, f"{top}/c")
+    got = json.loads(p.stdout)
+    check("by a delta", got["way"] == "delta" and got["wire"] < 300000 and
+          got["patched"] > 0, got)
+    p = pull(2, f"{top}/n", direct, "--base", f"{top}/b", "-n", "--json")
+    dry = json.loads(p.stdout)
+    check("a dry run tells the same bytes, and makes nothing",
+          abs(dry["wire"] - got["wire"]) < 3000 and
+          not os.path.exists(f"{top}/n"), (dry, got))
+    check("verify: equal", run(CTL, "verify", f"{top}/c", "--trust",
+                               f"{top}/key.pub").returncode == 0)
+    with open(f"{top}/c/usr/big", "r+b") as f:
+        f.write(b"x")
+    os.utime(f"{top}/c/usr/big", ns=(0, 1700000000123456789))
+    quick = run(CTL, "verify", f"{top}/c", "--quick", "--trust",
+                f"{top}/key.pub")
+    p = run(CTL, "verify", f"{top}/c", "--trust", f"{top}/key.pub")
+    check("verify reads contents, --quick does not",
+          quick.returncode == 0 and p.returncode == 1 and
+          "usr/big: content" in p.stdout, p.stdout + quick.stdout)
+
+
+def check_breaks(server):
+    """Connections cut, the server killed and started again."""
+    wire = Wire(server.port, lambda: random.choice([3000, 200000, 2000000]))
+    p = pull(1, f"{top}/d", f"http://127.0.0.1:{wire.port}/trees")
+    right(f"{wire.cuts} cuts", p, 1, f"{top}/d")
+    check("the wire was cut", wire.cuts > 5, wire.cuts)
+    slow = Wire(server.port, lambda: 0, 0.02)
+    box = {}
+
+    def work():
+        box["p"] = pull(1, f"{top}/e", f"http://127.0.0.1:{slow.port}/trees")
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    for _ in range(3):
+        time.sleep(0.15)
+        server.stop(signal.SIGKILL)
+        time.sleep(0.3)
+        server.start()
+    thread.join()
+    right("server killed three times", box["p"], 1, f"{top}/e")
+    check("and that was noticed", "again in" in box["p"].stderr,
+          box["p"].stderr)
+
+
+def bend(path, at):
+    with open(path, "r+b") as f:
+        f.seek(at)
+        byte = f.read(1)
+        f.seek(at)
+        f.write(bytes([byte[0] ^ 0x55]))
+
+
+def check_damage(direct, cached):
+    """In the cache: fetched past it. On the server: refused."""
+    bent = 0
+    for folder, _, names in os.walk(f"{top}/cache"):
+        for n in names:
+            path = f"{folder}/{n}"
+            for at in range(2000, os.path.getsize(path), 500000):
+                bend(path, at)
+                bent += 1
+    check("the cache is damaged", bent > 3, bent)
+    right("damaged cache", pull(1, f"{top}/f", cached), 1, f"{top}/f")
+    right("its cache is mended", pull(1, f"{top}/g", cached), 1, f"{top}/g")
+    pack = pack_of(2)
+    good = f"{top}/good"
+    shutil.copy(pack, good)
+    for what, harm in (
+            ("a bent byte", lambda: bend(pack, 100000)),
+            ("a short pack", lambda: os.truncate(pack, 300000)),
+            ("a pack without its table",
+             lambda: os.truncate(pack, os.path.getsize(pack) - 10)),
+            ("a pack that is gone", lambda: os.unlink(pack))):
+        harm()
+        into = f"{top}/h"
+        refused(what, pull(2, into, direct), "damaged on the server")
+        check(f"{what}: no record says that it is done",
+              not os.path.exists(f"{into}.edeploy/seal"))
+        shutil.copy(good, pack)
+    right("mended on the server", pull(2, f"{top}/h", direct), 2, f"{top}/h")
+
+
+def check_trust(direct):
+    head = f"{trees}/web/2/HEAD"
+    with open(head, "rb") as f:
+        good = f.read()
+    with open(f"{trees}/web/1/HEAD", "rb") as f:
+        other = f.read()
+    for what, text, words in (
+            ("another version's HEAD", other, "exchanged"),
+            ("a bent serial", good.replace(b"serial 2", b"serial 9"),
+             "sign|trust"),
+            ("half a HEAD", good[:100], "HEAD"), ("nothing", b"", "HEAD")):
+        with open(head, "wb") as f:
+            f.write(text)
+        refused(what, pull(2, f"{top}/i", direct), words)
+    with open(head, "wb") as f:
+        f.write(good)
+    must(CTL, "key", f"{top}/other")
+    refused("another key", run(
+        CTL, "pull", "web", 2, f"{top}/i", "--from", direct, "--trust",
+        f"{top}/other.pub"), "sign|trust|key")
+    refused("an older version than the base", pull(
+        1, f"{top}/i", direct, "--base", f"{top}/h"), "older")
+    right("an older one that is allowed", pull(
+        1, f"{top}/i", direct, "--base", f"{top}/h", "--allow-downgrade"), 1,
+        f"{top}/i")
+    refused("not published", pull(7, f"{top}/j", direct), "not published")
+
+
+def check_kills(direct):
+    """Killed at random, then called again: what is there is kept."""
+    into = f"{top}/k"
+    took = []
+    for i in range(12):
+        p = subprocess.Popen(
+            [CTL, "pull", "web", "1", into, "--from", direct, "--trust",
+             f"{top}/key.pub"], stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL)
+        try:
+            p.wait(random.uniform(0.02, 0.9))
+        except subprocess.TimeoutExpired:
+            p.kill()
+            p.wait()
+        took.append(p.returncode)
+        if p.returncode == 0:
+            shutil.rmtree(into)
+            shutil.rmtree(f"{into}.edeploy")
+        elif os.path.exists(f"{into}.edeploy/seal"):
+            check("a killed pull has no record", differs(1, into) == "")
+    right(f"killed {took.count(-9)} times",
+          pull(1, into, direct), 1, into)
+    check("some were killed", took.count(-9) > 2, took)
+
+
+def check_full(direct):
+    """No room: said before, and when it could not be known."""
+    small = f"{top}/small"
+    os.mkdir(small)
+    must("mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", small)
+    try:
+        p = pull(1, small, direct)
+        refused("a disk too small", p, "no room: web 1 needs [0-9]+ MB")
+        check("and nothing was written", os.listdir(small) == [],
+              os.listdir(small))
+    finally:
+        must("umount", small)
+
+    def limit():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
+
+    into = f"{top}/l"
+    refused("a file that cannot be written", pull(
+        1, into, direct, preexec_fn=limit), "write usr/(big|huge): ")
+    right("with room", pull(1, into, direct), 1, into)
+
+
+def main():
+    if os.geteuid() != 0 or not shutil.which("nginx") or \
+            not shutil.which("rsync"):
+        print("1..1\nok 1 # SKIP needs root, nginx and rsync")
+        return 0
+    must(CTL, "key", f"{top}/key")
+    publish(1)
+    publish(2)
+    server = start_edeployd()
+    cache = start_nginx(server.port)
+    direct = f"http://127.0.0.1:{server.port}/trees"
+    cached = f"http://127.0.0.1:{cache.port}/trees"
+    check_ways(direct, cached)
+    check_breaks(server)
+    check_damage(direct, cached)
+    check_trust(direct)
+    check_kills(direct)
+    check_full(direct)
+    print(f"1..{count}")
+    return failed > 0
+
+
+top = tempfile.mkdtemp(prefix="pull_wire.")
+os.chmod(top, 0o755)
+trees = f"{top}/top/trees"
+atexit.register(shutil.rmtree, top, True)
+sys.exit(main())
