@@ -181,7 +181,8 @@ static const struct cmd commands[] = {
 	  cmd_fsck },
 	{ "pull",
 	  "ROLE [VERSION] DIR [--from URL|FOLDER] [--base DIR] [--share copy|"
-	  "reflink|link] [--trust FILE] [--record DIR] [-n] [--strict] "
+	  "reflink|link] [--trust FILE] [--ca FILE] [--record DIR] [-n] "
+	  "[--strict] "
 	  "[--allow-downgrade] [--json]",
 	  "bring a published version into a folder",
 	  "From a folder of published trees, or http://HOST/trees; without "

@@ -17,7 +17,7 @@
 /* ---- options ---- */
 
 struct fetching {
-	const char *from, *base, *share, *trust, *record;
+	const char *from, *base, *share, *trust, *record, *ca;
 	bool dry_run, strict, downgrade, json, quick;
 	const char *word[3];
 	int len;
@@ -46,6 +46,7 @@ take_option(struct fetching *f, char **argv, const char *command)
 		{ "--from", &f->from, NULL, pulls },
 		{ "--base", &f->base, NULL, pulls },
 		{ "--share", &f->share, NULL, pulls },
+		{ "--ca", &f->ca, NULL, pulls },
 		{ "--trust", &f->trust, NULL, true },
 		{ "--record", &f->record, NULL, true },
 		{ "-n", NULL, &f->dry_run, pulls },
@@ -236,7 +237,10 @@ run_pull(const struct fetching *f, struct pull_result *r, struct err *e)
 	struct pulling x = { 0 };
 	struct sign_trust trust = { 0 };
 	struct pull_opts o = {
-		.source = { .where = f->from, .say = on_say, .ctx = &x },
+		.source = { .where = f->from,
+			    .ca = f->ca,
+			    .say = on_say,
+			    .ctx = &x },
 		.trust = &trust,
 		.role = f->word[0],
 		.version = f->len == 3 ? f->word[1] : NULL,

@@ -195,6 +195,16 @@ set_up(struct answer *a, char *range, size_t size, char *why)
 	curl_easy_setopt(c, CURLOPT_XFERINFODATA, a);
 }
 
+/* Might the same question do better later? A certificate will not. */
+static bool
+passes(CURLcode code)
+{
+	return code != CURLE_PEER_FAILED_VERIFICATION &&
+	       code != CURLE_SSL_CACERT_BADFILE &&
+	       code != CURLE_UNSUPPORTED_PROTOCOL &&
+	       code != CURLE_URL_MALFORMAT;
+}
+
 /* What became of it, once libcurl is through. */
 static int
 outcome(struct answer *a, CURLcode code, const char *why, int *status)
@@ -215,7 +225,8 @@ outcome(struct answer *a, CURLcode code, const char *why, int *status)
 		return err_set(a->e, ERR_PEER, "%s: nothing came for %d s",
 			       g->url, (int)(a->s->stall_ms / 1000));
 	if (code != CURLE_OK)
-		return err_set(a->e, ERR_PEER, "%s: %s", g->url,
+		return err_set(a->e, passes(code) ? ERR_PEER : ERR_REFUSED,
+			       "%s: %s", g->url,
 			       *why ? why : curl_easy_strerror(code));
 	if (!a->framed)
 		return err_set(a->e, ERR_PEER, "%s: the answer says no length",

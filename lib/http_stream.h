@@ -38,7 +38,8 @@ struct http_get {
  * where the file ends too early. A server that ignores ranges is borne when
  * `at` is 0: what comes behind is not taken.
  * -1: ERR_PEER (the wire; what was taken is right as far as it went),
- * what `take` said, or ERR_REFUSED by `tick`. */
+ * what `take` said, or ERR_REFUSED: by `tick`, or a certificate or URL that
+ * will not do. */
 int http_stream_get(struct http_stream *s, const struct http_get *get,
 		    int *status, struct err *e);
 

@@ -210,8 +210,13 @@ def start_edeployd():
 
 
 def start_nginx(behind):
-    """The cache as we ship it, with the paths and ports of this test."""
+    """The cache as we ship it, with the paths and ports of this test; beside
+    it one that speaks TLS and serves the folder itself."""
     port = free_port()
+    must("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days",
+         "2", "-subj", "/CN=trees", "-addext", "subjectAltName=IP:127.0.0.1",
+         "-keyout", f"{top}/tls.key", "-out", f"{top}/tls.pem")
+    tls = free_port()
     with open(CACHE_CONF) as f:
         text = f.read()
     text = text.replace("/var/cache/nginx/edeploy", f"{top}/cache")
@@ -223,9 +228,12 @@ def start_nginx(behind):
                 "events {}\nhttp { access_log off;\n" + "".join(
                     f"{x}_temp_path {top}/nginx-{x};\n" for x in (
                         "client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
-                + text + "}\n")
+                + text + f"server {{ listen 127.0.0.1:{tls} ssl;\n"
+                f"ssl_certificate {top}/tls.pem;\n"
+                f"ssl_certificate_key {top}/tls.key;\n"
+                f"location /trees/ {{ alias {trees}/; }} }}\n" "}\n")
     return Program(["nginx", "-c", f"{top}/nginx.conf", "-e",
-                    f"{top}/nginx.log"], port, f"{top}/nginx.out")
+                    f"{top}/nginx.log"], port, f"{top}/nginx.out"), tls
 
 
 # ---- what is tried ----
@@ -258,6 +266,14 @@ def check_ways(direct, cached):
     check("verify reads contents, --quick does not",
           quick.returncode == 0 and p.returncode == 1 and
           "usr/big: content" in p.stdout, p.stdout + quick.stdout)
+
+
+def check_tls(where):
+    """By a plain folder of nginx, and certificates that are checked."""
+    right("by TLS", pull(1, f"{top}/t", where, "--ca", f"{top}/tls.pem"), 1,
+          f"{top}/t")
+    refused("a certificate that nobody signed", pull(1, f"{top}/u", where),
+            "certificate")
 
 
 def check_breaks(server):
@@ -408,10 +424,11 @@ def main():
     publish(1)
     publish(2)
     server = start_edeployd()
-    cache = start_nginx(server.port)
+    cache, tls = start_nginx(server.port)
     direct = f"http://127.0.0.1:{server.port}/trees"
     cached = f"http://127.0.0.1:{cache.port}/trees"
     check_ways(direct, cached)
+    check_tls(f"https://127.0.0.1:{tls}/trees")
     check_breaks(server)
     check_damage(direct, cached)
     check_trust(direct)
