@@ -3,6 +3,7 @@
 
 /* The inside of site.h: what its files share. */
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 
 #include "cmdb/entry.h"
@@ -22,8 +23,7 @@ struct job {
 	void *ctx;
 	struct err *e;
 	int result;
-	bool done;
-	pthread_cond_t is_done; /* its own: the others' need not wake up */
+	sem_t done; /* its own: nobody else wakes up, or waits for a lock */
 	struct job *next;
 };
 

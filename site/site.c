@@ -116,13 +116,10 @@ write_for_ever(void *ctx)
 
 	while ((group = take_jobs(s))) {
 		do_group(s, group);
-		pthread_mutex_lock(&s->jobs_lock);
 		for (j = group; j; j = next) {
 			next = j->next; /* gone once it is done */
-			j->done = true;
-			pthread_cond_signal(&j->is_done);
+			sem_post(&j->done);
 		}
-		pthread_mutex_unlock(&s->jobs_lock);
 		tell_news(s, false);
 	}
 	return NULL;
@@ -132,22 +129,21 @@ int
 site_write(struct site *s, int (*work)(struct site *, void *, struct err *),
 	   void *ctx, struct err *e)
 {
-	struct job j = { .work = work,
-			 .ctx = ctx,
-			 .e = e,
-			 .is_done = PTHREAD_COND_INITIALIZER };
+	struct job j = { .work = work, .ctx = ctx, .e = e };
 
+	sem_init(&j.done, 0, 0);
 	pthread_mutex_lock(&s->jobs_lock);
 	if (s->last)
 		s->last->next = &j;
 	else
 		s->first = &j;
 	s->last = &j;
-	pthread_cond_signal(&s->jobs_come);
-	while (!j.done)
-		pthread_cond_wait(&j.is_done, &s->jobs_lock);
+	if (s->first == &j) /* else it has not slept since */
+		pthread_cond_signal(&s->jobs_come);
 	pthread_mutex_unlock(&s->jobs_lock);
-	pthread_cond_destroy(&j.is_done);
+	while (sem_wait(&j.done) < 0)
+		; /* a signal came */
+	sem_destroy(&j.done);
 	return j.result;
 }
 
