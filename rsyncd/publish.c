@@ -71,12 +71,15 @@ publish_result_clear(struct publish_result *r)
 static int
 check_names(const struct publish_opts *o, struct err *e)
 {
-	if (name_is_safe(o->role) && name_is_safe(o->version))
-		return 0;
-	return err_set(e, ERR_INPUT,
-		       "%s %s: a role or version is made of A-Z a-z 0-9 . _ -, "
-		       "at most 64",
-		       o->role, o->version);
+	if (!name_is_safe(o->role) || !name_is_safe(o->version))
+		return err_set(e, ERR_INPUT,
+			       "%s %s: a role or version is made of A-Z a-z "
+			       "0-9 . _ -, at most 64",
+			       o->role, o->version);
+	if (str_eq(o->version, "HEAD"))
+		return err_set(e, ERR_INPUT,
+			       "HEAD is the name of a file, not of a version");
+	return 0;
 }
 
 int

@@ -105,6 +105,32 @@ sweep(const char *dir, const char *head, struct err *e)
 	return failed;
 }
 
+/* TOP/metadata/FROM/ROLE/TO, of each FROM and TO. */
+static int
+sweep_metadata(const char *top, const char *role, struct err *e)
+{
+	AUTO_FREE char *metadata = base_printf("%s/metadata", top);
+	char **froms = dir_names(metadata);
+	int failed = 0;
+	size_t i, k;
+
+	for (i = 0; froms && froms[i] && !failed; i++) {
+		AUTO_FREE char *dir =
+			base_printf("%s/%s/%s", metadata, froms[i], role);
+		char **tos = dir_names(dir);
+
+		for (k = 0; tos && tos[k] && !failed; k++) {
+			AUTO_FREE char *to = base_printf("%s/%s", dir, tos[k]);
+
+			failed = sweep(to, "add_only.new.", e) < 0 ||
+				 sweep(to, "exclude.new.", e) < 0;
+		}
+		names_free(tos);
+	}
+	names_free(froms);
+	return failed ? -1 : 0;
+}
+
 int
 publish_sweep(const char *top, const char *role, struct err *e)
 {
@@ -114,7 +140,8 @@ publish_sweep(const char *top, const char *role, struct err *e)
 
 	return sweep(role_dir, ".publish-", e) < 0 ||
 			       sweep(role_dir, "HEAD.new.", e) < 0 ||
-			       sweep(install, view, e) < 0
+			       sweep(install, view, e) < 0 ||
+			       sweep_metadata(top, role, e) < 0
 		       ? -1
 		       : 0;
 }

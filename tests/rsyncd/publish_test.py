@@ -307,6 +307,8 @@ def test_gc(two):
             f"{ctl.top}/install/.mysql.publish-aB3dEf"]
     for path in left:
         put(f"{path}/part", "x" * 1000)
+    left.append(f"{ctl.top}/metadata/V4/mysql/V5/exclude.new.aB3dEf")
+    put(left[-1], "/etc\n")
     stranger = ctl.trees("mysql", "V1", "README")
     put(stranger, "somebody's")
     before = lab.snapshot(ctl.top)
@@ -381,6 +383,7 @@ def test_usage(two):
     for argv, want in (
             (("publish", "../x", "V1", two), "made of A-Z"),
             (("publish", "x", ".V1", two), "made of A-Z"),
+            (("publish", "x", "HEAD", two), "HEAD is the name of a file"),
             (("publish", "x", "V1", f"{DIR}/nothing"), "No such file"),
             (("seal", "x", "V1"), "is not published"),
             (("repack", "x", "V1"), "is not published"),
