@@ -29,6 +29,17 @@ learn(struct job *j, struct err *e)
 	return known ? 0 : walk(&w, &j->base.m, e);
 }
 
+/* A base is read while the folder is written. */
+static bool
+is_into(const struct job *j)
+{
+	struct stat a, b;
+
+	return j->into >= 0 && fstat(j->into, &a) == 0 &&
+	       fstat(j->base.fd, &b) == 0 && a.st_dev == b.st_dev &&
+	       a.st_ino == b.st_ino;
+}
+
 int
 base_open(struct job *j, struct err *e)
 {
@@ -40,6 +51,12 @@ base_open(struct job *j, struct err *e)
 	b->fd = open(j->o->base, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (b->fd < 0)
 		return err_sys(e, "%s", j->o->base);
+	if (is_into(j))
+		return err_set(
+			e, ERR_REFUSED,
+			"%s: the base is the folder itself; a version is "
+			"built beside the one that is there",
+			j->o->base);
 	stage_begin(j, "look", 0);
 	if (learn(j, e) < 0)
 		return -1;

@@ -365,6 +365,13 @@ check_mending(void)
 	a.strict = true;
 	PULLED(3, &a, &r, &e);
 	CHECK(3, equal("i1", "t1"));
+	/* a folder is no base of itself */
+	a.version = "2";
+	a.base = "i1";
+	REFUSED(3, &a, &r, &e, ERR_REFUSED);
+	a.version = "1";
+	a.base = NULL;
+	CHECK(3, equal("i1", "t1"));
 	/* lost+found of a fresh file system: only at its top */
 	in_dir("i1", "lost+found", p);
 	must(mkdir(p, 0700));

@@ -174,6 +174,7 @@ def make_tree(path, number):
             f.write(data)
     os.symlink("usr/big", f"{path}/link")
     os.link(f"{path}/usr/huge", f"{path}/usr/d1/hard")
+    os.link(f"{path}/usr/d2/f2", f"{path}/above")
     for folder, names, files in os.walk(path, topdown=False):
         for n in files + names:
             os.utime(f"{folder}/{n}", ns=(0, 1700000000123456789),
@@ -415,6 +416,32 @@ def check_full(direct):
     right("with room", pull(1, into, direct), 1, into)
 
 
+def check_mounts(direct):
+    """Other file systems below the folder, as on a machine that is installed:
+    their lost+found is theirs, and a hard link does not reach over."""
+    into = f"{top}/m"
+    os.makedirs(f"{into}/usr")
+    must("mount", "-t", "tmpfs", "-o", "size=90m", "tmpfs", f"{into}/usr")
+    try:
+        os.mkdir(f"{into}/usr/lost+found", 0o700)
+        for what in ("two file systems", "again, without a record"):
+            p = pull(1, into, direct)
+            check(f"{what}: pulled", p.returncode == 0, p.stderr)
+            p = run("rsync", "-aAXnic", "--numeric-ids", f"{top}/v1/",
+                    f"{into}/")
+            check(f"{what}: equal", p.stdout + p.stderr == "", p.stdout)
+            shutil.rmtree(f"{into}.edeploy")
+        check("links within one are links",
+              os.path.samefile(f"{into}/usr/huge", f"{into}/usr/d1/hard"))
+        os.unlink(f"{into}/usr/huge")
+        os.unlink(f"{into}/usr/d1/hard")
+        must("mount", "-o", "remount,size=32m", f"{into}/usr")
+        refused("the one below is full", pull(1, into, direct),
+                "m/usr: no room: web 1 needs")
+    finally:
+        must("umount", f"{into}/usr")
+
+
 def main():
     if os.geteuid() != 0 or not shutil.which("nginx") or \
             not shutil.which("rsync"):
@@ -434,6 +461,7 @@ def main():
     check_trust(direct)
     check_kills(direct)
     check_full(direct)
+    check_mounts(direct)
     print(f"1..{count}")
     return failed > 0
 
