@@ -167,6 +167,30 @@ frame_pack_text(int level, const void *text, size_t len, struct buf *out)
 	out->len += got;
 }
 
+/* RFC 8878, 3.1.1: one segment with its size in eight bytes, raw blocks. */
+void
+frame_store_text(const void *text, size_t len, struct buf *out)
+{
+	const size_t block_max = 128 * 1024;
+	const char *at = text;
+	size_t left = len, n;
+
+	buf_add(out, "\x28\xb5\x2f\xfd\xe0", 5);
+	for (int i = 0; i < 8; i++)
+		buf_char(out, (char)((uint64_t)len >> (8 * i)));
+	do {
+		uint32_t head;
+
+		n = left < block_max ? left : block_max;
+		left -= n;
+		head = (uint32_t)n << 3 | (left == 0);
+		for (int i = 0; i < 3; i++)
+			buf_char(out, (char)(head >> (8 * i)));
+		buf_add(out, at, n);
+		at += n;
+	} while (left > 0);
+}
+
 int
 frame_unpack_text(const void *frame, size_t frame_len, size_t raw_len,
 		  char **text, struct err *e)

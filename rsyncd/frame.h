@@ -38,6 +38,9 @@ int frame_unpack(struct frame_decoder *d, const void *frame, size_t frame_len,
 /* A text of any size as one frame, and back (at most `max`). For manifests and
  * tables, which may be above FRAME_RAW_MAX. The text is NUL-terminated. */
 void frame_pack_text(int level, const void *text, size_t len, struct buf *out);
+/* The same without compressing it: a program that only reads frames then holds
+ * no half of zstd for it, which counts in the initrd. */
+void frame_store_text(const void *text, size_t len, struct buf *out);
 int frame_unpack_text(const void *frame, size_t frame_len, size_t raw_len,
 		      char **text, struct err *e);
 

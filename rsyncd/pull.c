@@ -274,8 +274,7 @@ keep_record(struct job *j, struct err *e)
 	if (!j->o->record)
 		return 0;
 	if (j->manifest_zst.len == 0)
-		frame_pack_text(3, j->m->text, j->m->text_len,
-				&j->manifest_zst);
+		frame_store_text(j->m->text, j->m->text_len, &j->manifest_zst);
 	return record_write(j->o->record, j->seal_text, j->manifest_zst.at,
 			    j->manifest_zst.len, e);
 }

@@ -97,6 +97,29 @@ test_bad(void)
 	}
 }
 
+/* Around the ends of its blocks. */
+static void
+test_store(void)
+{
+	static const size_t ends[] = { 0, 1, 131071, 131072, 131073, 300000 };
+
+	for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+		AUTO_FREE char *text = base_alloc(ends[i] + 1);
+		AUTO_FREE char *back = NULL;
+		AUTO_CLEAR(buf) frame = { 0 };
+		struct err e = { 0 };
+
+		for (size_t k = 0; k < ends[i]; k++)
+			text[k] = (char)('a' + k * 7 % 23);
+		frame_store_text(text, ends[i], &frame);
+		CHECK_SHOW(i,
+			   frame_unpack_text(frame.at, frame.len, ends[i],
+					     &back, &e) == 0,
+			   "%s", e.text);
+		CHECK(i, str_eq(text, back));
+	}
+}
+
 static void
 test_text(void)
 {
@@ -109,6 +132,7 @@ test_text(void)
 	CHECK(0, str_eq(text, "edeploy"));
 	CHECK(1, frame_unpack_text(frame.at, frame.len, 6, &text, &e) < 0);
 	CHECK(1, str_eq(text, "edeploy"));
+	test_store();
 }
 
 int
