@@ -23,12 +23,15 @@ def pad(data):
 
 
 def members(folder):
-    """Paths below folder, sorted by name, parents first."""
+    """Paths below folder, parents first, in the order of names; but bin and
+    init come last: zstd looks back 32 MiB, and what is linked statically is
+    found in sbin again."""
     found = []
     for where, folders, files in os.walk(folder):
         folders.sort()
         found += [os.path.join(where, n) for n in folders + files]
-    return sorted(os.path.relpath(p, folder) for p in found)
+    names = (os.path.relpath(p, folder) for p in found)
+    return sorted(names, key=lambda n: (n.split("/")[0] in ("bin", "init"), n))
 
 
 def content(path, st):
