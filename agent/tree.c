@@ -9,35 +9,6 @@
 #include "agent/tree_archive.h"
 #include "agent/tree_rsync.h"
 
-/* ---- callbacks of the one as those of the other ---- */
-
-static int
-tick(void *ctx)
-{
-	const struct tree_opts *o = ctx;
-
-	o->tick(o->ctx);
-	return 0;
-}
-
-static void
-say(void *ctx, const char *line)
-{
-	const struct tree_opts *o = ctx;
-
-	o->say(o->ctx, line);
-}
-
-static void
-progress(void *ctx, const struct pull_progress *p)
-{
-	const struct tree_opts *o = ctx;
-	const struct tree_progress told = { p->percent, (int64_t)p->bytes,
-					    p->bytes_per_s, p->eta_s };
-
-	o->progress(o->ctx, &told);
-}
-
 static void
 say_text(const struct tree_opts *o, char *owned)
 {
@@ -45,25 +16,66 @@ say_text(const struct tree_opts *o, char *owned)
 	free(owned);
 }
 
+/* ---- callbacks of the one as those of the other ---- */
+
+struct coming {
+	const struct tree_opts *o;
+	char stage[16]; /* of the pull */
+};
+
+static int
+tick(void *ctx)
+{
+	const struct coming *c = ctx;
+
+	c->o->tick(c->o->ctx);
+	return 0;
+}
+
+static void
+say(void *ctx, const char *line)
+{
+	const struct coming *c = ctx;
+
+	c->o->say(c->o->ctx, line);
+}
+
+/* What is told is how much of the tree came; what goes before and after has a
+ * line each. */
+static void
+progress(void *ctx, const struct pull_progress *p)
+{
+	struct coming *c = ctx;
+	const struct tree_progress told = { p->percent, (int64_t)p->bytes,
+					    p->bytes_per_s, p->eta_s };
+
+	if (!str_eq(c->stage, p->stage)) {
+		snprintf(c->stage, sizeof(c->stage), "%s", p->stage);
+		say_text(c->o, base_printf("tree: %s", p->stage));
+	}
+	if (str_eq(p->stage, "fetch"))
+		c->o->progress(c->o->ctx, &told);
+}
+
 /* ---- published ---- */
 
 static struct source_opts
-source_of(const struct tree_opts *o)
+source_of(struct coming *c)
 {
-	return (struct source_opts){ .where = o->choice->trees,
-				     .tries = o->tries,
-				     .pause_max_s = o->pause_max_s,
+	return (struct source_opts){ .where = c->o->choice->trees,
+				     .tries = c->o->tries,
+				     .pause_max_s = c->o->pause_max_s,
 				     .tick = tick,
 				     .say = say,
-				     /* not written to by the callbacks */
-				     .ctx = (void *)(uintptr_t)o };
+				     .ctx = c };
 }
 
 /* 1: yes; 0: the server says that it is not; -1. */
 static int
 is_published(const struct tree_opts *o, struct err *e)
 {
-	const struct source_opts opts = source_of(o);
+	struct coming c = { .o = o };
+	const struct source_opts opts = source_of(&c);
 	AUTO_FREE char *path = base_printf("%s/%s/HEAD", o->role, o->version);
 	AUTO_CLEAR(buf) head = { 0 };
 	struct source *s = NULL;
@@ -105,8 +117,9 @@ by_pull(const struct tree_opts *o, struct err *e)
 {
 	AUTO_FREE char *record = base_printf("%s" TREE_RECORD, o->into);
 	struct sign_trust trust = { 0 };
+	struct coming c = { .o = o };
 	const struct pull_opts opts = {
-		.source = source_of(o),
+		.source = source_of(&c),
 		.trust = &trust,
 		.role = o->role,
 		.version = o->version,
@@ -116,7 +129,7 @@ by_pull(const struct tree_opts *o, struct err *e)
 		/* the operator named this version */
 		.allow_downgrade = true,
 		.progress = progress,
-		.ctx = (void *)(uintptr_t)o,
+		.ctx = &c,
 	};
 	struct pull_result result = { 0 };
 

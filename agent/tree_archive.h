@@ -10,9 +10,8 @@
 int tree_archive(const struct tree_opts *o, struct err *e);
 
 /* Unpack what comes from `fd` into the folder `into`, nothing of it beside that
- * and nothing through a link; `say` hears of names that are no UTF-8. A process
- * of its own: it changes its folder, its root's umask and its locale.
- * ERR_INPUT: no tar, cut or damaged; ERR_SYS. */
+ * and nothing through a link. For a process of its own: folder and umask
+ * change. ERR_INPUT: no tar, cut or damaged; ERR_SYS. */
 int tree_unpack(int fd, const char *into, struct err *e);
 
 #endif

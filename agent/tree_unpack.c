@@ -3,7 +3,6 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>
-#include <locale.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -65,8 +64,8 @@ unpack_entry(struct archive *in, struct archive *out,
 	return 0;
 }
 
-/* A warning about a header is of a name that is no UTF-8, which is taken as it
- * is. */
+/* A warning about a header is of a name that the locale C does not know, one
+ * beyond ASCII: its bytes are then taken as they are, which is what we want. */
 static int
 unpack_all(struct archive *in, struct archive *out, struct err *e)
 {
@@ -98,8 +97,6 @@ tree_unpack(int fd, const char *into, struct err *e)
 	struct archive *out = archive_write_disk_new();
 	int bad = -1;
 
-	/* names are bytes to us; in the locale C it takes ASCII only */
-	setlocale(LC_CTYPE, "C.UTF-8");
 	umask(0);
 	archive_read_support_format_tar(in);
 	archive_read_support_filter_gzip(in);
