@@ -7,6 +7,7 @@
 #include "lib/base.h"
 
 #define ROUNDS 3
+#define SHORT_MS 250 /* of work, that hides behind other work */
 #define UNKNOWN INT64_MIN
 #define NEVER INT64_MAX
 
@@ -51,6 +52,8 @@ labour(const struct planning *g, const struct patch_table *t,
 	if (op->kind != PATCH_GZIP || speed == 0)
 		return 0;
 	work_ms = op->new_raw / (PLAN_GZIP_SPEED / 1000);
+	if (work_ms < SHORT_MS)
+		return 0;
 	wire_ms = (last->at + last->size) * 1000 / speed;
 	return work_ms > wire_ms ? (work_ms - wire_ms) * speed / 1000 : 0;
 }

@@ -303,6 +303,53 @@ check_folder(void)
 	CHECK(0, source_open(&s, &o, &e) == -1);
 }
 
+static int
+take_slowly(void *ctx, const void *bytes, size_t len, struct err *e)
+{
+	const int *ms = ctx;
+
+	(void)bytes;
+	(void)len;
+	(void)e;
+	usleep((useconds_t)*ms * 1000);
+	return 0;
+}
+
+/* The quickest long span counts; short ones tell nothing. */
+static void
+check_speed(void)
+{
+	static const struct {
+		uint64_t len;
+		int ms; /* for each piece; one at least */
+	} takes[] = { { 1000, 1 }, { 200000, 50 }, { 200000, 1 } };
+	char dir[] = "/tmp/source_test.XXXXXX";
+	struct source_opts o = { .where = dir };
+	AUTO_FREE char *zeros = base_alloc(200000), *path = NULL;
+	struct source *s = NULL;
+	struct err e = { 0 };
+	uint64_t speed[ARRAY_LEN(takes)];
+	size_t i;
+
+	CHECK(0, mkdtemp(dir) != NULL);
+	path = base_printf("%s/large", dir);
+	CHECK(0, file_write(path, zeros, 200000, 0644, &e) == 0);
+	CHECK(0, source_open(&s, &o, &e) == 0);
+	for (i = 0; i < ARRAY_LEN(takes); i++) {
+		struct source_span span = { "large", 0, takes[i].len, 0 };
+		int ms = takes[i].ms;
+
+		CHECK(i, source_range(s, &span, take_slowly, &ms, &e) == 0);
+		speed[i] = source_speed(s);
+	}
+	CHECK(0, speed[0] == 0);
+	CHECK_SHOW(1, speed[1] > 0 && speed[1] <= 200000 * 20, "%llu",
+		   (unsigned long long)speed[1]);
+	CHECK(2, speed[2] >= speed[1]);
+	source_close(s);
+	CHECK(0, dir_remove(dir, &e) == 0);
+}
+
 int
 main(void)
 {
@@ -322,6 +369,7 @@ main(void)
 	check_small(url);
 	check_nobody();
 	check_folder();
+	check_speed();
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 	return test_end();
