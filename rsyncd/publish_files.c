@@ -101,6 +101,21 @@ write_delta(struct publishing *p, const struct shelf_version *old,
 	return 0;
 }
 
+/* Somebody was in the old version's folder. A delta is what a client can do
+ * without; the version is published. */
+static int
+drop_part(const struct publishing *p, const struct shelf_version *old,
+	  struct err *e)
+{
+	AUTO_FREE char *path = base_printf("%s/" PART, p->work);
+
+	publish_say(p, "no delta from %s: %s", old->name, e->text);
+	*e = (struct err){ 0 };
+	if (unlink(path) < 0)
+		return err_sys(e, "remove %s", path);
+	return 0;
+}
+
 int
 part_delta(struct publishing *p, const struct shelf_version *old, int dirfd,
 	   bool thorough, struct err *e)
@@ -130,9 +145,11 @@ part_delta(struct publishing *p, const struct shelf_version *old, int dirfd,
 	opts.level = p->o->level
 			     ? p->o->level
 			     : (thorough ? PUBLISH_LEVEL_BEST : PUBLISH_LEVEL);
-	if (write_delta(p, old, &opts, e) < 0)
-		return err_add(e, "delta from %s", old->name);
-	return 0;
+	if (write_delta(p, old, &opts, e) == 0)
+		return 0;
+	if (e->kind == ERR_REFUSED)
+		return drop_part(p, old, e);
+	return err_add(e, "delta from %s", old->name);
 }
 
 int

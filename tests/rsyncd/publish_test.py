@@ -358,21 +358,46 @@ def test_fsck():
     put(path, "V5\n", mtime=mtime)
 
 
+def test_touched(two):
+    """Somebody was in the folder that the delta would be made from."""
+    path = f"{ctl.view('mysql', 'V5')}/usr/lib/big.so"
+    st = os.stat(path)
+    with open(path, "r+b") as f:
+        f.seek(700000)
+        bytes_ = f.read(8)
+        f.seek(700000)
+        f.write(b"touched!")
+    os.utime(path, ns=(st.st_mtime_ns, st.st_mtime_ns))
+    tree = f"{DIR}/touched"
+    subprocess.run(["cp", "-a", two, tree], check=True)
+    put(f"{tree}/usr/lib/big.so", lab.noise(1, 1400000), 0o755)
+    code, _, err = ctl.run("publish", "mysql", "V7", tree, "--deltas", "1")
+    said = ctl.json("versions", "mysql")[0]
+    check(code == 0 and "no delta from V5" in err and "big.so" in err
+          and said["version"] == "V7" and said["deltas"] == [],
+          "a touched folder makes no delta", err)
+    with open(path, "r+b") as f:
+        f.seek(700000)
+        f.write(bytes_)
+    os.utime(path, ns=(st.st_mtime_ns, st.st_mtime_ns))
+    check(fsck("mysql")[0] == 0, "and no other harm", fsck("mysql")[1])
+
+
 def test_two_at_once(two):
     """They wait for each other."""
     trees = []
-    for i in (7, 8):
+    for i in (8, 9):
         trees.append(f"{DIR}/at-once{i}")
         subprocess.run(["cp", "-a", two, trees[-1]], check=True)
         put(f"{trees[-1]}/etc/motd", f"V{i}\n")
     running = [subprocess.Popen(
-        [PROGRAM, "publish", "mysql", f"V{i}", trees[i - 7], "--top", ctl.top,
+        [PROGRAM, "publish", "mysql", f"V{i}", trees[i - 8], "--top", ctl.top,
          "--key", KEY], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        for i in (7, 8)]
+        for i in (8, 9)]
     said = [p.communicate() for p in running]
     listed = ctl.json("versions", "mysql")
     check([p.returncode for p in running] == [0, 0]
-          and sorted(v["version"] for v in listed[:2]) == ["V7", "V8"]
+          and sorted(v["version"] for v in listed[:2]) == ["V8", "V9"]
           and listed[0]["serial"] == listed[1]["serial"] + 1,
           "two at once are one after the other", said)
     check(lab.same(trees[0], trees[1]) != "" and fsck()[0] == 0,
@@ -418,6 +443,7 @@ def main():
     test_gc(two)
     test_pull([("mysql", "V4", None), ("mysql", "V5", 0), ("app", "V1", 1)])
     test_fsck()
+    test_touched(two)
     test_two_at_once(two)
     test_usage(two)
     return lab.end()
