@@ -11,8 +11,9 @@ import tempfile
 SOURCE, BUILD = map(os.path.abspath, sys.argv[1:3])
 count = failed = 0
 
-PROGRAMS = ["lib/edeploy/edeploy", "lib/edeploy/init", "bin/edeploy-agent",
-            "bin/edeployctl", "sbin/edeployd"]
+PROGRAMS = ["lib/edeploy/edeploy", "lib/edeploy/init",
+            "lib/edeploy/edeploy-init", "bin/edeploy-agent", "bin/edeployctl",
+            "sbin/edeployd"]
 RECIPES = ["initrd/build", "initrd/udhcpc.script", "rsyncd/build-role",
            "rsyncd/conf", "rsyncd/seed-ids"]
 FILES = {  # where: the files of the source that stand there, and nothing else
@@ -24,7 +25,8 @@ FILES = {  # where: the files of the source that stand there, and nothing else
     "share/edeploy/rsyncd/roles/tiny": ["rsyncd/roles/tiny/*.py"],
     "share/edeploy/rsyncd/roles/tiny/files": ["rsyncd/roles/tiny/files/*"],
     "share/doc/edeploy": ["README", "COPYING", "docs/*.md"],
-    "share/doc/edeploy/examples": ["server/edeploy-nginx.conf"],
+    "share/doc/edeploy/examples": ["server/edeploy-nginx.conf",
+                                   "server/edeploy-nginx-cache.conf"],
     "share/doc/edeploy/examples/site": ["specs/examples/*",
                                         "cmdb/examples/*"],
     "share/man/man5": ["docs/*.5"],
@@ -77,7 +79,7 @@ def option(name):
 
 
 def check_programs(at):
-    for path in PROGRAMS[:1] + PROGRAMS[2:]:  # init is pid 1 only
+    for path in PROGRAMS[:1] + PROGRAMS[3:]:  # both init are pid 1 only
         p = run(f"{at}/{path}", "--version")
         check(f"{path} starts there", p.returncode == 0 and
               p.stdout.startswith(os.path.basename(path) + " "), p.stderr)
