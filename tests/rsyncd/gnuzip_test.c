@@ -147,6 +147,10 @@ test_row(size_t i, const char *path)
 	bytes_of(i, &bytes);
 	CHECK(i, file_write(path, buf_text(&bytes), bytes.len, 0600, &e) == 0);
 	for (level = GNUZIP_LEVEL_MIN; level <= 9; level++) {
+		/* long ones at gzip's default and its best only */
+		if (bytes.len > 70000 && level != 6 && level != 9)
+			continue;
+
 		AUTO_CLEAR(buf) want = { 0 }, got = { 0 };
 		struct gnuzip *z = gnuzip_new(level);
 		size_t at, step = steps[(size_t)level % ARRAY_LEN(steps)], n;
