@@ -70,7 +70,7 @@ struct pack_opts {
  * bytes, however many threads. Each content's hash is checked while it is
  * read: ERR_REFUSED when a file changed since it was walked, naming it; each
  * frame is decoded again before it counts. ERR_SYS. `table` may be NULL.
- * Memory: about 32 MiB a thread, and 16 more. */
+ * Memory: about 40 MiB a thread, and 40 more. */
 int pack_write(const struct pack_opts *opts, int fd, struct table_place *place,
 	       struct pack_table **table, struct err *e);
 

@@ -37,5 +37,16 @@ main(void)
 			n += at[1][i][k] == (char)(i + 100);
 		CHECK(i, n == 3 * sizes[i]);
 	}
+	for (i = 0; i < 3; i++) { /* zeroed again, whatever stood there */
+		char *text;
+
+		arena_reset(a);
+		text = arena_array(a, 100, 1);
+		for (k = 0, n = 0; k < 100; k++)
+			n += text[k] == '\0';
+		CHECK(i, n == 100);
+		memset(text, 'x', 100);
+		CHECK(i, str_eq(arena_copy(a, "abc", 3), "abc"));
+	}
 	return test_end();
 }
