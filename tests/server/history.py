@@ -190,8 +190,9 @@ class Search:
             mark = self.site.mark()
             self.tries += 1
             if op.act(self.site):
-                if self.site.mark() != mark:
-                    self.choices.append((mark, len(self.order), some))
+                if self.site.mark() == mark:
+                    some = iter(())  # no other one is worth a try
+                self.choices.append((mark, len(self.order), some))
                 self.take(op)
                 return True
             self.site.back(mark)

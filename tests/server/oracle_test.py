@@ -115,7 +115,7 @@ class Round:
         self.boxes = [Box(k) for k in range(1, 31)]
         cmdb = {name: "[\n" + "".join(f" {e!r},\n" for e in entries) + "]\n"
                 for name, entries in make_cmdb(self.boxes).items()}
-        state = [("big", 4), ("key", 5), ("vm", 8), ("tag", "*")]
+        state = [("big", 4), ("key", 5), ("vm", 5), ("tag", "*")]
         files = [(f"{name}.specs", repr(rows)) for name, rows in
                  PROFILES.items()]
         files += [(f"{name}.configure", "") for name in PROFILES]
