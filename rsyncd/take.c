@@ -74,6 +74,7 @@ take_here(struct take *t, int lane, size_t content, uint32_t entry,
 		if (copy_to(t, lane, entry, at, e) < 0)
 			return -1;
 		j->entry[at] = ENTRY_DONE;
+		__atomic_add_fetch(&j->r->copied, 1, __ATOMIC_RELAXED);
 	}
 	lanes_lock(t->lanes);
 	j->want[content].here = entry;

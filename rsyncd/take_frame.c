@@ -63,6 +63,7 @@ place_whole(struct take *t, size_t content, const unsigned char *bytes,
 		if (place_close(fd, x, e) < 0)
 			return -1;
 		j->entry[at] = ENTRY_DONE;
+		__atomic_add_fetch(&j->r->fetched, 1, __ATOMIC_RELAXED);
 		first = first == HOLDERS_END ? at : first;
 	}
 	lanes_lock(t->lanes);
@@ -132,6 +133,7 @@ end_coming(struct part *p, struct err *e)
 	p->c->fd = -1;
 	if (place_close(fd, x, e) < 0)
 		return -1;
+	__atomic_add_fetch(&j->r->fetched, 1, __ATOMIC_RELAXED);
 	return take_here(p->t, p->lane, p->content, p->c->entry, e);
 }
 

@@ -296,6 +296,8 @@ check_install(void)
 
 	PULLED(0, &a, &r, &e);
 	CHECK(0, r.way == PULL_FULL && str_eq(r.version, "1"));
+	CHECK_SHOW(0, r.fetched == 53 && r.copied + r.shared + r.patched == 0,
+		   "%zu", (size_t)r.fetched);
 	CHECK(0, equal("i1", "t1"));
 	CHECK(0, blocks("i1", "var/sparse") < 64);
 	/* again: nothing but HEAD and seal */
