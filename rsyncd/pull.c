@@ -17,7 +17,7 @@
 
 /* By patches, by what was at hand, by frames alone. */
 #define ROUNDS 4
-#define LARGE (2048 * 1024)
+#define LARGE (1024 * 1024)
 
 /* ---- nothing to do ---- */
 
@@ -381,8 +381,11 @@ pull(const struct pull_opts *opts, struct pull_result *out, struct err *e)
 
 	*out = (struct pull_result){ 0 };
 	/* Frames are made by one thread and freed by another. Left to itself,
-	 * malloc keeps them in heaps that nobody else can use: 30 MB more. */
+	 * malloc keeps them in heaps that nobody else can use: 30 MB more;
+	 * but what patches need again and again should not go back to the
+	 * kernel each time. */
 	mallopt(M_MMAP_THRESHOLD, LARGE);
+	mallopt(M_TRIM_THRESHOLD, 4 * LARGE);
 	j.base.fd = -1;
 	j.threads = opts->threads > 0 ? opts->threads : 2;
 	if (j.threads > LANES_MAX)
