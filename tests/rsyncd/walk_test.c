@@ -325,7 +325,7 @@ do_change(void)
 	else if (str_eq(change, "rewrite"))
 		make_file(path, "abd", 3, 0);
 	else if (str_eq(change, "truncate"))
-		truncate(path, 1);
+		(void)!truncate(path, 1);
 	else if (str_eq(change, "chmod"))
 		chmod(path, 0600);
 	else if (str_eq(change, "add"))
@@ -333,7 +333,7 @@ do_change(void)
 	else if (!str_eq(change, "nothing"))
 		unlink(path);
 	if (str_eq(change, "to a link"))
-		symlink("beside", path);
+		(void)!symlink("beside", path);
 	if (str_eq(change, "to a pipe"))
 		mkfifo(path, 0600);
 }
