@@ -1,7 +1,7 @@
 /* A request target (first line) and a Range header (the rest) from anywhere. */
 #include <assert.h>
 
-#include "server/request.h"
+#include "server/handler.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 
@@ -16,6 +16,19 @@ try_range(const char *text)
 		if (range_parse(text, sizes[i], &offset, &n) != RANGE_BAD)
 			assert(offset <= sizes[i] && n <= sizes[i] - offset);
 	}
+}
+
+/* Any name below a folder that is not there: none is found, none is answered
+ * in another way. */
+static void
+try_tree(const char *path)
+{
+	struct app a = { .trees = "/nonexistent" };
+	const struct request r = { .method = "GET", .path = path };
+	AUTO_CLEAR(reply) out = REPLY_NONE;
+
+	trees_get(&a, &r, path, &out);
+	assert(out.status == 404 && out.file < 0);
 }
 
 static void
@@ -38,6 +51,9 @@ try_target(const char *raw)
 	path_match("**/upload.py", path, &arg);
 	if (path_match("/trees/**", path, &arg))
 		assert(str_starts(path, "/trees/") && str_eq(path + 7, arg));
+	try_tree(path + 1);
+	if (str_starts(path, "/trees/"))
+		try_tree(path + 7);
 }
 
 int
