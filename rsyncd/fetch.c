@@ -135,6 +135,8 @@ fetch_again(struct fetching *f, struct err *e)
 		*e = why;
 	}
 	e->kind = ERR_PEER;
+	if (f->list->damaged)
+		*f->list->damaged = failed;
 	return err_add(e, "damaged on the server");
 }
 
@@ -144,6 +146,8 @@ fetch_pieces(struct source *s, const struct fetch_list *list, struct err *e)
 	struct fetching f = { .s = s, .list = list };
 	int bad = 0;
 
+	if (list->damaged)
+		*list->damaged = SIZE_MAX;
 	while (bad == 0 && f.i < list->n) {
 		f.end = run_end(list->piece, f.i, list->n);
 		bad = fetch_run(&f, e);

@@ -25,6 +25,8 @@ struct fetch_list {
 	size_t n;
 	int (*give)(void *ctx, size_t i, unsigned char *bytes, struct err *e);
 	void *ctx;
+	size_t *damaged; /* out, or NULL: the piece that cannot be had; SIZE_MAX
+			    when that is not why it ended */
 };
 int fetch_pieces(struct source *s, const struct fetch_list *list,
 		 struct err *e);

@@ -31,9 +31,9 @@ int lanes_each(const struct lanes_each *o, struct err *e);
  * begin in the order in which they were given. */
 struct load {
 	size_t job;
-	size_t part; /* the giver's number, for the worker */
-	bool last;   /* of its job */
-	unsigned char *bytes;
+	size_t part;          /* the giver's number, for the worker */
+	bool last;            /* of its job */
+	unsigned char *bytes; /* may be NULL: a word to the worker */
 	size_t len;
 	struct load *next;
 };

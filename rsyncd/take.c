@@ -143,6 +143,33 @@ give_frames(struct take *t, size_t pack, struct err *e)
 	return fetch_pieces(j->src, &list, e);
 }
 
+/* A piece cannot be had: no patch of this delta from its own on is made, and
+ * their contents come from frames in the next round. One that was begun is
+ * told by a load without bytes. */
+static int
+leave_delta(struct take *t, size_t delta, size_t damaged, struct err *e)
+{
+	const bool begun = t->next_job > 0;
+	struct load load = { .job = t->frames + damaged,
+			     .part = 1,
+			     .last = true };
+	size_t i;
+
+	lanes_lock(t->lanes);
+	for (i = damaged + begun; i < t->p->patches; i++) {
+		const struct plan_patch *p = &t->p->patch[i];
+
+		if (p->delta != delta)
+			continue;
+		t->patch[i] = PATCH_FAILED;
+		if (p->want != SIZE_MAX)
+			t->j->want[t->content[p->want]].no_patch = true;
+	}
+	lanes_wake(t->lanes);
+	t->next_job = 0;
+	return begun ? lanes_give(t->lanes, &load, e) : 0;
+}
+
 static int
 give_patches(struct take *t, size_t delta, struct err *e)
 {
@@ -151,9 +178,10 @@ give_patches(struct take *t, size_t delta, struct err *e)
 	AUTO_FREE struct fetch_piece *piece =
 		base_array(table->pieces + 1, sizeof(*piece));
 	AUTO_FREE size_t *of = base_array(table->pieces + 1, sizeof(*of));
-	struct fetch_list list = { j->route.file[delta].path, piece, 0, give,
-				   t };
-	size_t i, k;
+	size_t i, k, damaged;
+	struct fetch_list list = {
+		j->route.file[delta].path, piece, 0, give, t, &damaged
+	};
 
 	for (i = 0; i < t->p->patches; i++) {
 		const struct patch_op *op;
@@ -172,7 +200,12 @@ give_patches(struct take *t, size_t delta, struct err *e)
 	}
 	t->piece_patch = of;
 	t->next_job = 0;
-	return fetch_pieces(j->src, &list, e);
+	if (fetch_pieces(j->src, &list, e) == 0)
+		return 0;
+	if (damaged == SIZE_MAX)
+		return -1;
+	*e = (struct err){ 0 };
+	return leave_delta(t, delta, of[damaged], e);
 }
 
 static int

@@ -288,6 +288,8 @@ take_patch(struct take *t, int lane, struct load *load, struct err *e)
 	}
 	if ((*mine)->broken)
 		return 0;
+	if (!load->bytes) /* the rest of it cannot be had */
+		return give_up(*mine, e);
 	if (judge(*mine,
 		  patch_take_piece((*mine)->take, load->bytes, load->len, e),
 		  e) < 0)

@@ -340,6 +340,22 @@ def check_damage(direct, cached):
     right("mended on the server", pull(2, f"{top}/h", direct), 2, f"{top}/h")
 
 
+def check_damaged_delta(direct):
+    """Wherever it is damaged: what it does not give comes from frames."""
+    folder = f"{trees}/web/2"
+    path = max((f"{folder}/{n}" for n in os.listdir(folder)
+                if n.endswith(".delta")), key=os.path.getsize)
+    size = os.path.getsize(path)
+    for part in (0, 1, 20, 60, 90, 99.99):
+        at = int(size * part / 100)
+        bend(path, at)
+        p = pull(2, f"{top}/o", direct, "--base", f"{top}/b")
+        bend(path, at)
+        right(f"a delta bent at {part} %", p, 2, f"{top}/o")
+        shutil.rmtree(f"{top}/o")
+        shutil.rmtree(f"{top}/o.edeploy")
+
+
 def check_trust(direct):
     head = f"{trees}/web/2/HEAD"
     with open(head, "rb") as f:
@@ -458,6 +474,7 @@ def main():
     check_tls(f"https://127.0.0.1:{tls}/trees")
     check_breaks(server)
     check_damage(direct, cached)
+    check_damaged_delta(direct)
     check_trust(direct)
     check_kills(direct)
     check_full(direct)
