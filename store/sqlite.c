@@ -306,6 +306,12 @@ open_store(struct store **out, const char *dir, enum use use, struct err *e)
 				   : SQLITE_OPEN_READWRITE,
 			    e) < 0)
 		return -1;
+	/* SQLite opens what it may only read, without a word */
+	if (writer && sqlite3_db_readonly(s->db, "main") == 1)
+		return err_set(e, ERR_SYS,
+			       "%.200s cannot be written: is its file system "
+			       "read-only, or the file another user's?",
+			       s->path);
 	if (use == SCRATCH && store_run(s, "PRAGMA synchronous = OFF", e) < 0)
 		return -1;
 	if (store_check_schema(s, writer, e) < 0)

@@ -64,6 +64,7 @@ class Server:
         self.dir = tempfile.mkdtemp(prefix="edeploy-decision-")
         os.mkdir(f"{self.dir}/site")
         os.mkdir(f"{self.dir}/boot")
+        self.mount()
         self.put("vm.specs", "[('disk', '$disk', 'size', 'gt(4)'),\n"
                  " ('network', '$eth', 'ipv4', 'network(192.168.122.0/24)'),\n"
                  " ('network', '$eth', 'serial', '$mac')]\n")
@@ -80,6 +81,9 @@ class Server:
                     f"BOOTDIR={self.dir}/boot\nLOCKFILE={self.dir}/lock\n"
                     f"SOCKET={self.dir}/sock\n")
         self.start()
+
+    def mount(self):
+        """What the folders lie on, where that is a test's business."""
 
     def put(self, name, text):
         self.files[name] = text
