@@ -2,11 +2,9 @@
  * it besides the contents of files. */
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 
 #include "lib/base.h"
 #include "lib/beneath.h"
@@ -175,119 +173,6 @@ into_through(struct job *j, struct err *e)
 	if (bad == 0)
 		note_wants(j);
 	return bad;
-}
-
-/* ---- room ---- */
-
-/* What one of the file systems below `into` is to take. */
-struct room {
-	dev_t dev;
-	const char *path; /* a folder on it */
-	uint64_t bytes, files;
-};
-
-struct rooms {
-	struct room at[16];
-	size_t len;
-};
-
-static bool
-will_share(const struct job *j, size_t entry)
-{
-	const struct manifest_entry *x = &j->m->entry[entry];
-
-	return j->base.m && j->o->share != PULL_COPY &&
-	       contents_find(j->base.h.contents, &x->hash);
-}
-
-/* Of the file system on which the folder of entry `i` is or will be; NULL:
- * not known. */
-static struct room *
-room_of(struct rooms *r, const struct job *j, const char *folder)
-{
-	struct stat st;
-	size_t i;
-
-	if (fstatat(j->into, folder, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return NULL; /* will be made in one that is there */
-	for (i = 0; i < r->len && r->at[i].dev != st.st_dev; i++)
-		;
-	if (i == ARRAY_LEN(r->at))
-		return NULL;
-	if (i == r->len)
-		r->at[r->len++] = (struct room){ st.st_dev, folder, 0, 0 };
-	return &r->at[i];
-}
-
-/* Entries come in the order of their folders, so the last folder's answer does
- * for most. */
-static void
-count_needs(struct rooms *r, const struct job *j)
-{
-	size_t *number = base_array(j->m->len + 1, sizeof(*number));
-	size_t i;
-
-	for (i = 0; i < j->m->len; i++) {
-		const struct manifest_entry *x = &j->m->entry[i];
-		const char *slash = strrchr(x->path, '/');
-		AUTO_FREE char *up =
-			slash ? base_strndup(x->path, (size_t)(slash - x->path))
-			      : base_strdup(".");
-		size_t above = number[manifest_find(j->m, up) - j->m->entry];
-		struct room *own =
-			x->type == 'd' ? room_of(r, j, x->path) : NULL;
-
-		number[i] = own ? (size_t)(own - r->at) : above;
-		if (j->entry[i] != ENTRY_ABSENT)
-			continue;
-		r->at[above].files += x->type != 'h';
-		if (x->type == 'f' && !x->sparse && !will_share(j, i))
-			r->at[above].bytes += (x->size + 4095) / 4096 * 4096;
-	}
-	free(number);
-}
-
-static int
-has_room(const struct job *j, const struct room *r, struct err *e)
-{
-	AUTO_CLOSE int fd =
-		open_beneath(j->into, r->path, O_RDONLY | O_DIRECTORY, 0);
-	struct statvfs v;
-	uint64_t left;
-
-	if (fd < 0 || fstatvfs(fd, &v) < 0)
-		return 0;
-	left = (uint64_t)v.f_bavail * v.f_frsize;
-	if (r->bytes > left)
-		return err_set(e, ERR_SYS,
-			       "%s/%s: no room: %s %s needs %" PRIu64
-			       " MB more there, %" PRIu64 " MB are free",
-			       j->o->into, r->path, j->seal->role,
-			       j->seal->version, r->bytes / 1000000,
-			       left / 1000000);
-	if (v.f_files > 0 && r->files > v.f_favail && j->o->share != PULL_LINK)
-		return err_set(e, ERR_SYS,
-			       "%s/%s: no room: %s %s has %" PRIu64
-			       " files more there, %" PRIu64 " inodes are free",
-			       j->o->into, r->path, j->seal->role,
-			       j->seal->version, r->files,
-			       (uint64_t)v.f_favail);
-	return 0;
-}
-
-int
-into_room(struct job *j, struct err *e)
-{
-	struct rooms r = { 0 };
-	size_t i;
-
-	if (j->into < 0 || !room_of(&r, j, "."))
-		return 0;
-	count_needs(&r, j);
-	for (i = 0; i < r.len; i++)
-		if (has_room(j, &r.at[i], e) < 0)
-			return -1;
-	return 0;
 }
 
 /* ---- folders, links, devices ---- */

@@ -139,7 +139,7 @@ void base_close(struct base *b);
 int into_open(struct job *j, struct err *e);
 /* What is there and right. Strangers. */
 int into_through(struct job *j, struct err *e);
-/* Is there room for what is missing? */
+/* room.c: is there room for what is missing? */
 int into_room(struct job *j, struct err *e);
 /* All that is not a file's content; then durable. */
 int into_folders(struct job *j, struct err *e);

@@ -384,13 +384,15 @@ def check_trust(direct):
     refused("not published", pull(7, f"{top}/j", direct), "not published")
 
 
-def check_kills(direct):
+def check_kills(server, direct):
     """Killed at random, then called again: what is there is kept."""
     into = f"{top}/k"
+    wire = Wire(server.port, lambda: 0, 0.005)
     took = []
     for i in range(12):
         p = subprocess.Popen(
-            [CTL, "pull", "web", "1", into, "--from", direct, "--trust",
+            [CTL, "pull", "web", "1", into, "--from",
+             f"http://127.0.0.1:{wire.port}/trees", "--trust",
              f"{top}/key.pub"], stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL)
         try:
@@ -417,6 +419,8 @@ def check_full(direct):
     try:
         p = pull(1, small, direct)
         refused("a disk too small", p, "no room: web 1 needs [0-9]+ MB")
+        p = pull(2, small, direct, "--base", f"{top}/b", "--share", "link")
+        refused("too small also for what another disk has", p, "no room")
         check("and nothing was written", os.listdir(small) == [],
               os.listdir(small))
     finally:
@@ -476,7 +480,7 @@ def main():
     check_damage(direct, cached)
     check_damaged_delta(direct)
     check_trust(direct)
-    check_kills(direct)
+    check_kills(server, direct)
     check_full(direct)
     check_mounts(direct)
     print(f"1..{count}")
