@@ -35,10 +35,11 @@ write_head(struct rewrite *r, const char *store_id)
 		buf_str(&r->out, eol);
 }
 
+/* A carriage return alone is a blank: a comment goes on behind it. */
 static bool
-ends_line(char c)
+ends_line(const char *at)
 {
-	return c == '\0' || c == '\n' || c == '\r';
+	return *at == '\0' || *at == '\n' || str_starts(at, "\r\n");
 }
 
 /* Behind the entry and its comma: the mark, then what was on that line. */
@@ -59,7 +60,7 @@ write_mark(struct rewrite *r, const struct cmdb_change *ch)
 		r->from = behind;
 		return;
 	}
-	if (ends_line(text[at]))
+	if (ends_line(text + at))
 		return;
 	/* a comment of the operator goes on behind; anything else needs a
 	 * line of its own, or it would become a comment */
@@ -81,7 +82,7 @@ drop_mark(struct rewrite *r, size_t i)
 		return;
 	r->fresh->entries[i].id = r->fresh->entries[i].gen = 0;
 	rest = cmdb_skip_blanks(text, behind);
-	if (!ends_line(text[rest])) {
+	if (!ends_line(text + rest)) {
 		copy_until(r, at);
 		buf_str(&r->out, text[rest] == '#' ? "" : "# ");
 	}
