@@ -165,27 +165,35 @@ check_plan(const struct script_result *p, struct err *e)
 	return 0;
 }
 
+/* What is borrowed here stays until the run ends. */
+static struct own
+own_of(struct deploy *d, const struct script_result *p)
+{
+	return (struct own){ .layout = &d->layout,
+			     .words = &d->words,
+			     .role = p->role,
+			     .version = p->version,
+			     .profile = d->answer.profile,
+			     .machine = d->answer.machine,
+			     .post_rsync = POST_RSYNC,
+			     .modules = p->modules,
+			     .passwords = p->passwords,
+			     .facts = buf_text(&d->facts_json),
+			     .script = buf_text(&d->answer.script),
+			     .journal = journal_path(d->journal),
+			     .command = HOST_COMMAND,
+			     .trust = TREE_TRUST,
+			     .say = deploy_say,
+			     .ctx = d };
+}
+
 int
 install_tree(struct deploy *d, struct script_result *p, struct err *e)
 {
-	struct own o = { .layout = &d->layout,
-			 .words = &d->words,
-			 .role = p->role,
-			 .version = p->version,
-			 .profile = d->answer.profile,
-			 .machine = d->answer.machine,
-			 .post_rsync = POST_RSYNC,
-			 .modules = p->modules,
-			 .passwords = p->passwords,
-			 .facts = buf_text(&d->facts_json),
-			 .script = buf_text(&d->answer.script),
-			 .journal = journal_path(d->journal),
-			 .command = HOST_COMMAND,
-			 .trust = TREE_TRUST,
-			 .say = deploy_say,
-			 .ctx = d };
+	struct own o;
 
-	override_role(d, p);
+	override_role(d, p); /* before anybody borrows role and version */
+	o = own_of(d, p);
 	if (check_plan(p, e) < 0 || look_at_disks(d, p, e) < 0 ||
 	    pull_tree(d, p, e) < 0)
 		return -1;
