@@ -1,7 +1,8 @@
 /* Machines that ask, over HTTP: load PORT CLIENTS COUNT FIRST FACTS_FILE
  *
- * CLIENTS connections to 127.0.0.1:PORT stay open; each sends POST /v1/upload,
- * waits for the whole answer, and sends the next, until COUNT are answered. In
+ * CLIENTS connections to 127.0.0.1:PORT stay open, or are opened again where
+ * the server closes them; each sends POST /v1/upload, waits for the whole
+ * answer, and sends the next, until COUNT are answered. In
  * the facts NNNNNNNN becomes the number of the machine, from FIRST on, in hex,
  * and MM:MM:MM:MM the same as the end of a MAC, so that each is a new machine.
  * Prints one JSON object: answers by status, seconds, latencies in
@@ -32,6 +33,7 @@ struct client {
 };
 
 struct load {
+	unsigned port;
 	const char *facts;
 	size_t facts_len;
 	unsigned first, count, asked, answered;
@@ -123,36 +125,10 @@ whole_answer(const struct client *c)
 }
 
 static void
-take_answer(struct load *l, struct client *c)
-{
-	for (;;) {
-		char *room = buf_room(&c->in, 65536);
-		ssize_t n = recv(c->fd, room, 65536, 0);
-		unsigned status;
-
-		if (n < 0 && errno == EAGAIN)
-			return;
-		if (n <= 0 || c->in.len + (size_t)n > ANSWER_MAX)
-			die("recv");
-		c->in.len += (size_t)n;
-		c->in.at[c->in.len] = '\0';
-		status = whole_answer(c);
-		if (status == 0)
-			continue;
-		l->took_ms[l->answered++] = now_ms() - c->began_ms;
-		l->status[status % ARRAY_LEN(l->status)]++;
-		if (l->asked == l->count)
-			return;
-		write_request(l, c);
-		send_more(c);
-	}
-}
-
-static void
-open_client(struct load *l, struct client *c, unsigned port)
+open_client(struct load *l, struct client *c)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET,
-				  .sin_port = htons((uint16_t)port),
+				  .sin_port = htons((uint16_t)l->port),
 				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	struct epoll_event ev = { .events = EPOLLIN | EPOLLOUT | EPOLLET,
 				  .data.ptr = c };
@@ -165,8 +141,46 @@ open_client(struct load *l, struct client *c, unsigned port)
 	if (fcntl(c->fd, F_SETFL, O_NONBLOCK) < 0 ||
 	    epoll_ctl(l->epoll, EPOLL_CTL_ADD, c->fd, &ev) < 0)
 		die("epoll");
+}
+
+static void
+ask_next(struct load *l, struct client *c)
+{
+	bool closing = strcasestr(buf_text(&c->in), "\r\nConnection: close");
+
+	if (l->asked == l->count)
+		return;
+	if (closing) {
+		close(c->fd);
+		open_client(l, c);
+	}
 	write_request(l, c);
 	send_more(c);
+}
+
+static void
+take_answer(struct load *l, struct client *c)
+{
+	for (;;) {
+		char *room = buf_room(&c->in, 65536);
+		ssize_t n = recv(c->fd, room, 65536, 0);
+		unsigned status;
+
+		if (n < 0 && errno == EAGAIN)
+			return;
+		if (n == 0 && l->asked == l->count)
+			return;
+		if (n <= 0 || c->in.len + (size_t)n > ANSWER_MAX)
+			die(n == 0 ? "closed before its answer" : "recv");
+		c->in.len += (size_t)n;
+		c->in.at[c->in.len] = '\0';
+		status = whole_answer(c);
+		if (status == 0)
+			continue;
+		l->took_ms[l->answered++] = now_ms() - c->began_ms;
+		l->status[status % ARRAY_LEN(l->status)]++;
+		ask_next(l, c);
+	}
 }
 
 static void
@@ -250,10 +264,13 @@ main(int argc, char **argv)
 	}
 	l.facts = facts;
 	l.took_ms = took = base_array(l.count, sizeof(double));
+	l.port = (unsigned)atoi(argv[1]);
 	l.epoll = epoll_create1(EPOLL_CLOEXEC);
 	began = now_ms();
-	for (unsigned i = 0; i < clients; i++)
-		open_client(&l, &client[i], (unsigned)atoi(argv[1]));
+	for (unsigned i = 0; i < clients; i++) {
+		open_client(&l, &client[i]);
+		ask_next(&l, &client[i]);
+	}
 	answer_all(&l);
 	print(&l, (now_ms() - began) / 1e3);
 	for (unsigned i = 0; i < clients; i++) {
