@@ -5,6 +5,7 @@
 
 #include "lib/base.h"
 #include "lib/hash.h"
+#include "lib/text.h"
 
 #include "agent/disk_mark.h"
 
@@ -59,18 +60,6 @@ mark_lvm(const char *identity, char out[MARK_LVM_TEXT])
 		 hex + 6, hex + 10, hex + 14, hex + 18, hex + 22, hex + 26);
 }
 
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 bool
 mark_uuid_bytes(const char *text, uint8_t out[16])
 {
@@ -84,11 +73,12 @@ mark_uuid_bytes(const char *text, uint8_t out[16])
 				return false;
 			continue;
 		}
-		if (hex_digit(text[i]) < 0)
+		if (text_hex_digit(text[i]) < 0)
 			return false;
 		if (n % 2 == 0)
 			out[n / 2] = 0;
-		out[n / 2] = (uint8_t)(out[n / 2] << 4 | hex_digit(text[i]));
+		out[n / 2] =
+			(uint8_t)(out[n / 2] << 4 | text_hex_digit(text[i]));
 		n++;
 	}
 	return true;
@@ -105,9 +95,9 @@ digits_of(const char *text, char hex[33])
 	for (; *text; text++) {
 		if (*text == '-')
 			continue;
-		if (n == 32 || hex_digit(*text) < 0)
+		if (n == 32 || text_hex_digit(*text) < 0)
 			return false;
-		hex[n++] = "0123456789abcdef"[hex_digit(*text)];
+		hex[n++] = "0123456789abcdef"[text_hex_digit(*text)];
 	}
 	hex[n] = '\0';
 	return n == 32;

@@ -1,26 +1,13 @@
 #include <stdio.h>
 
 #include "cli/ctl.h"
+#include "cli/options.h"
 #include "lib/base.h"
 #include "lib/clock.h"
 #include "lib/cmd.h"
 #include "lib/http.h"
 #include "lib/json.h"
 #include "lib/text.h"
-
-static int
-bad_usage(const char *command, const char *word, const char *what)
-{
-	AUTO_CLEAR(buf) shown = { 0 };
-
-	if (word) {
-		text_show(word, strlen(word), 1, &shown);
-		buf_char(&shown, ' ');
-	}
-	fprintf(stderr, "edeployctl %s: %s%s; edeployctl help %s tells more\n",
-		command, buf_text(&shown), what, command);
-	return -1;
-}
 
 /* Options that not every command takes, and those that do. */
 static bool
@@ -42,61 +29,26 @@ fits(const char *option, const char *command)
 	return true;
 }
 
-/* Take one option; how many words it is, 0 when it is none, -1: said. */
-static int
-take_option(struct ctl *c, const char *command, char **argv)
-{
-	const struct {
-		const char *name;
-		const char **value;
-		bool *flag;
-	} rows[] = { { "-c", &c->conf_path, NULL },
-		     { "--site", &c->site_dir, NULL },
-		     { "--was", &c->was_dir, NULL },
-		     { "--section", &c->section, NULL },
-		     { "--json", NULL, &c->json },
-		     { "--all", NULL, &c->all },
-		     { "--until-done", NULL, &c->until_done } };
-	size_t i;
-
-	if (argv[0][0] != '-' || !argv[0][1])
-		return 0;
-	for (i = 0; i < ARRAY_LEN(rows); i++) {
-		if (!str_eq(argv[0], rows[i].name) || !fits(argv[0], command))
-			continue;
-		if (rows[i].flag) {
-			*rows[i].flag = true;
-			return 1;
-		}
-		if (!argv[1])
-			return bad_usage(command, argv[0], "wants a value");
-		*rows[i].value = argv[1];
-		return 2;
-	}
-	return bad_usage(command, argv[0], "is not an option of it");
-}
-
 int
 ctl_options(struct ctl *c, int argc, char **argv, int least, int most)
 {
-	int i, took;
+	struct option rows[] = {
+		{ "-c", .value = &c->conf_path },
+		{ "--site", .value = &c->site_dir },
+		{ "--was", .value = &c->was_dir },
+		{ "--section", .value = &c->section },
+		{ "--json", .flag = &c->json },
+		{ "--all", .flag = &c->all },
+		{ "--until-done", .flag = &c->until_done },
+	};
+	size_t i;
 
 	*c = (struct ctl){ .conf_path = "/etc/edeploy.conf",
 			   .words = argv + 1 };
-	for (i = 1; i < argc; i += took ? took : 1) {
-		took = take_option(c, argv[0], argv + i);
-		if (took < 0)
-			return -1;
-		if (took > 0)
-			continue;
-		if (c->len == most)
-			return bad_usage(argv[0], argv[i],
-					 "is one word too many");
-		c->words[c->len++] = argv[i];
-	}
-	c->words[c->len] = NULL;
-	return c->len < least ? bad_usage(argv[0], NULL, "a word is missing")
-			      : 0;
+	for (i = 0; i < ARRAY_LEN(rows); i++)
+		rows[i].absent = !fits(rows[i].name, argv[0]);
+	c->len = options_take(rows, ARRAY_LEN(rows), argc, argv, least, most);
+	return c->len < 0 ? -1 : 0;
 }
 
 void

@@ -1,122 +1,46 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/options.h"
 #include "cli/trees.h"
 #include "lib/base.h"
 #include "lib/clock.h"
 #include "lib/file.h"
-#include "lib/num.h"
 
 #define DRAW_MS 100
 #define LINE_MS 5000 /* not on a terminal */
-
-/* ---- options ---- */
-
-static int
-bad_usage(const char *command, const char *word, const char *what)
-{
-	fprintf(stderr,
-		"edeployctl %s: %s%s%s; edeployctl help %s tells more\n",
-		command, word ? word : "", word ? " " : "", what, command);
-	return -1;
-}
-
-static int
-take_number(const char *command, char **argv, int64_t min, int64_t max,
-	    int64_t *out)
-{
-	struct err e = { 0 };
-
-	if (num_i64(argv[1], min, max, out, argv[0], &e) < 0)
-		return bad_usage(command, NULL, e.text);
-	return 2;
-}
-
-static int
-take_on(struct trees *t, const char *command, const char *role)
-{
-	size_t i;
-
-	for (i = 0; t->on[i]; i++)
-		;
-	if (i == TREES_ON_MAX)
-		return bad_usage(command, "--on", "is said too often");
-	t->on[i] = role;
-	return 2;
-}
-
-static int
-take_value(struct trees *t, const char *command, char **argv)
-{
-	if (!argv[1])
-		return bad_usage(command, argv[0], "wants a value");
-	if (str_eq(argv[0], "--on"))
-		return take_on(t, command, argv[1]);
-	if (str_eq(argv[0], "--deltas"))
-		return take_number(command, argv, 0, 32, &t->deltas);
-	if (str_eq(argv[0], "--level"))
-		return take_number(command, argv, 1, 22, &t->level);
-	if (str_eq(argv[0], "--keep"))
-		return take_number(command, argv, 1, 1000000, &t->keep);
-	if (str_eq(argv[0], "--key"))
-		t->key = argv[1];
-	else
-		t->top = argv[1];
-	return 2;
-}
-
-/* Words that the option is; 0: it is none. */
-static int
-take_option(struct trees *t, const char *command, char **argv,
-	    const char *takes)
-{
-	const struct {
-		const char *name;
-		bool *flag;
-	} flags[] = {
-		{ "--json", &t->json },       { "--new-ids", &t->new_ids },
-		{ "--repack", &t->repack },   { "-n", &t->dry_run },
-		{ "--dry-run", &t->dry_run }, { "--now", &t->now },
-		{ "--unsigned", &t->no_key }
-	};
-	AUTO_FREE char *word = base_printf(" %s ", argv[0]);
-	size_t i;
-
-	if (argv[0][0] != '-' || !argv[0][1])
-		return 0;
-	if (!strstr(takes, word))
-		return bad_usage(command, argv[0], "is not an option of it");
-	for (i = 0; i < ARRAY_LEN(flags); i++)
-		if (str_eq(argv[0], flags[i].name)) {
-			*flags[i].flag = true;
-			return 1;
-		}
-	return take_value(t, command, argv);
-}
 
 int
 trees_options(struct trees *t, int argc, char **argv, int least, int most,
 	      const char *takes)
 {
-	int i, took;
+	struct option rows[] = {
+		{ "--top", .value = &t->top },
+		{ "--key", .value = &t->key },
+		{ "--on", .list = t->on, .most = TREES_ON_MAX },
+		{ "--deltas", .number = &t->deltas, .min = 0, .max = 32 },
+		{ "--level", .number = &t->level, .min = 1, .max = 22 },
+		{ "--keep", .number = &t->keep, .min = 1, .max = 1000000 },
+		{ "--json", .flag = &t->json },
+		{ "--new-ids", .flag = &t->new_ids },
+		{ "--repack", .flag = &t->repack },
+		{ "-n", .flag = &t->dry_run },
+		{ "--dry-run", .flag = &t->dry_run },
+		{ "--now", .flag = &t->now },
+		{ "--unsigned", .flag = &t->no_key },
+	};
+	size_t i;
 
 	*t = (struct trees){ .top = TREES_TOP,
 			     .deltas = -1,
 			     .words = argv + 1 };
-	for (i = 1; i < argc; i += took ? took : 1) {
-		took = take_option(t, argv[0], argv + i, takes);
-		if (took < 0)
-			return -1;
-		if (took > 0)
-			continue;
-		if (t->len == most)
-			return bad_usage(argv[0], argv[i],
-					 "is one word too many");
-		t->words[t->len++] = argv[i];
+	for (i = 0; i < ARRAY_LEN(rows); i++) {
+		AUTO_FREE char *word = base_printf(" %s ", rows[i].name);
+
+		rows[i].absent = !strstr(takes, word);
 	}
-	t->words[t->len] = NULL;
-	return t->len < least ? bad_usage(argv[0], NULL, "a word is missing")
-			      : 0;
+	t->len = options_take(rows, ARRAY_LEN(rows), argc, argv, least, most);
+	return t->len < 0 ? -1 : 0;
 }
 
 int

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "cli/ctl.h"
+#include "cli/options.h"
 #include "cli/trees.h"
 #include "lib/base.h"
 #include "lib/cmd.h"
@@ -19,81 +20,32 @@
 struct fetching {
 	const char *from, *base, *share, *trust, *record, *ca;
 	bool dry_run, strict, downgrade, json, quick;
-	const char *word[3];
+	char **word; /* what is left, in argv */
 	int len;
 };
 
 static int
-bad_usage(const char *command, const char *word, const char *what)
-{
-	fprintf(stderr,
-		"edeployctl %s: %s%s%s; edeployctl help %s tells more\n",
-		command, word ? word : "", word ? " " : "", what, command);
-	return -1;
-}
-
-/* Words that the option is; 0: it is none. */
-static int
-take_option(struct fetching *f, char **argv, const char *command)
-{
-	const bool pulls = str_eq(command, "pull");
-	const struct {
-		const char *name;
-		const char **value;
-		bool *flag;
-		bool known;
-	} rows[] = {
-		{ "--from", &f->from, NULL, pulls },
-		{ "--base", &f->base, NULL, pulls },
-		{ "--share", &f->share, NULL, pulls },
-		{ "--ca", &f->ca, NULL, pulls },
-		{ "--trust", &f->trust, NULL, true },
-		{ "--record", &f->record, NULL, true },
-		{ "-n", NULL, &f->dry_run, pulls },
-		{ "--dry-run", NULL, &f->dry_run, pulls },
-		{ "--strict", NULL, &f->strict, pulls },
-		{ "--allow-downgrade", NULL, &f->downgrade, pulls },
-		{ "--quick", NULL, &f->quick, !pulls },
-		{ "--json", NULL, &f->json, true },
-	};
-	size_t i;
-
-	if (argv[0][0] != '-' || !argv[0][1])
-		return 0;
-	for (i = 0; i < ARRAY_LEN(rows); i++) {
-		if (!rows[i].known || !str_eq(argv[0], rows[i].name))
-			continue;
-		if (rows[i].flag) {
-			*rows[i].flag = true;
-			return 1;
-		}
-		if (!argv[1])
-			return bad_usage(command, argv[0], "wants a value");
-		*rows[i].value = argv[1];
-		return 2;
-	}
-	return bad_usage(command, argv[0], "is not an option of it");
-}
-
-static int
 take_options(struct fetching *f, int argc, char **argv, int least, int most)
 {
-	int i, took;
+	const bool pulls = str_eq(argv[0], "pull");
+	const struct option rows[] = {
+		{ "--from", !pulls, .value = &f->from },
+		{ "--base", !pulls, .value = &f->base },
+		{ "--share", !pulls, .value = &f->share },
+		{ "--ca", !pulls, .value = &f->ca },
+		{ "--trust", .value = &f->trust },
+		{ "--record", .value = &f->record },
+		{ "-n", !pulls, .flag = &f->dry_run },
+		{ "--dry-run", !pulls, .flag = &f->dry_run },
+		{ "--strict", !pulls, .flag = &f->strict },
+		{ "--allow-downgrade", !pulls, .flag = &f->downgrade },
+		{ "--quick", pulls, .flag = &f->quick },
+		{ "--json", .flag = &f->json },
+	};
 
-	*f = (struct fetching){ .from = TREES_TOP "/trees" };
-	for (i = 1; i < argc; i += took ? took : 1) {
-		took = take_option(f, argv + i, argv[0]);
-		if (took < 0)
-			return -1;
-		if (took > 0)
-			continue;
-		if (f->len == most)
-			return bad_usage(argv[0], argv[i],
-					 "is one word too many");
-		f->word[f->len++] = argv[i];
-	}
-	return f->len < least ? bad_usage(argv[0], NULL, "a word is missing")
-			      : 0;
+	*f = (struct fetching){ .from = TREES_TOP "/trees", .word = argv + 1 };
+	f->len = options_take(rows, ARRAY_LEN(rows), argc, argv, least, most);
+	return f->len < 0 ? -1 : 0;
 }
 
 static int

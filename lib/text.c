@@ -101,8 +101,8 @@ text_url_encode(const char *text, struct buf *out)
 	}
 }
 
-static int
-hex_digit(char c)
+int
+text_hex_digit(char c)
 {
 	if (c >= '0' && c <= '9')
 		return c - '0';
@@ -126,8 +126,8 @@ text_url_decode(char *text)
 			from++;
 			continue;
 		}
-		high = hex_digit(from[1]);
-		low = high < 0 ? -1 : hex_digit(from[2]);
+		high = text_hex_digit(from[1]);
+		low = high < 0 ? -1 : text_hex_digit(from[2]);
 		if (low < 0 || high * 16 + low == 0)
 			return -1;
 		*to++ = (char)(high * 16 + low);

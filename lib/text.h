@@ -16,6 +16,9 @@ void text_shell_quote(const char *text, struct buf *out);
  * or a log; a newline becomes \n when `one_line`. */
 void text_show(const char *text, size_t len, int one_line, struct buf *out);
 
+/* Value of a hex digit, or -1. */
+int text_hex_digit(char c);
+
 /* Append `text` percent-encoded (RFC 3986 unreserved kept). */
 void text_url_encode(const char *text, struct buf *out);
 

@@ -3,7 +3,7 @@
 #include "agent/ask.h"
 #include "lib/base.h"
 #include "lib/buf.h"
-#include "tests/agent/peer.h"
+#include "tests/peer.h"
 #include "tests/test.h"
 
 #define RUN "0123456789abcdef0123456789abcdef"

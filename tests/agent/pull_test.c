@@ -9,7 +9,7 @@
 #include "agent/tree_rsync.h"
 #include "lib/file.h"
 #include "lib/proc.h"
-#include "tests/agent/peer.h"
+#include "tests/peer.h"
 #include "tests/test.h"
 
 #define BIG (3 * 1024 * 1024)

@@ -7,7 +7,7 @@
 #include "lib/buf.h"
 #include "lib/file.h"
 #include "lib/json.h"
-#include "tests/agent/peer.h"
+#include "tests/peer.h"
 #include "tests/test.h"
 
 #define RUN "0123456789abcdef0123456789abcdef"

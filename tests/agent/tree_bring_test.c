@@ -9,7 +9,7 @@
 #include "lib/num.h"
 #include "lib/proc.h"
 #include "rsyncd/publish.h"
-#include "tests/agent/peer.h"
+#include "tests/peer.h"
 #include "tests/test.h"
 
 #define LARGE 100000

@@ -1,33 +1,12 @@
 /* The client against a server that says exactly what the row says, byte by
  * byte: an answer cut anywhere must never look whole. */
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <signal.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-
 #include "lib/base.h"
 #include "lib/http.h"
+#include "tests/peer.h"
 #include "tests/test.h"
 
 static const char whole[] = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n"
 			    "X-A:  b c \r\n\r\nhello";
-
-static int
-listen_somewhere(int *port)
-{
-	struct sockaddr_in a = { .sin_family = AF_INET,
-				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t len = sizeof(a);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	if (bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0 ||
-	    listen(fd, 64) < 0 ||
-	    getsockname(fd, (struct sockaddr *)&a, &len) < 0)
-		abort();
-	*port = ntohs(a.sin_port);
-	return fd;
-}
 
 /* Answer connection n with the first n bytes of `whole`. */
 static void
@@ -54,7 +33,7 @@ int
 main(void)
 {
 	AUTO_FREE char *url = NULL;
-	int port = 0, fd = listen_somewhere(&port);
+	int port = 0, fd = peer_listen(&port);
 	struct http_answer a;
 	struct err e = { 0 };
 	pid_t pid = fork();

@@ -1,16 +1,12 @@
 /* The source against a server that cuts, lies, stalls and hides behind 503, and
  * against a folder: every byte once and in order, or a refusal in time. */
-#include <arpa/inet.h>
 #include <fcntl.h>
-#include <netinet/in.h>
-#include <signal.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 
 #include "lib/base.h"
 #include "lib/file.h"
 #include "rsyncd/source.h"
+#include "tests/peer.h"
 #include "tests/test.h"
 
 #define FILE_LEN 100000
@@ -30,22 +26,6 @@ fill(void)
 }
 
 /* ---- the server ---- */
-
-static int
-listen_somewhere(int *port)
-{
-	struct sockaddr_in a = { .sin_family = AF_INET,
-				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t len = sizeof(a);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	if (bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0 ||
-	    listen(fd, 64) < 0 ||
-	    getsockname(fd, (struct sockaddr *)&a, &len) < 0)
-		abort();
-	*port = ntohs(a.sin_port);
-	return fd;
-}
 
 static void
 say(int c, const char *text)
@@ -354,7 +334,7 @@ int
 main(void)
 {
 	AUTO_FREE char *url = NULL;
-	int port = 0, fd = listen_somewhere(&port);
+	int port = 0, fd = peer_listen(&port);
 	size_t i;
 	pid_t pid;
 

@@ -1,5 +1,5 @@
-#ifndef TESTS_AGENT_PEER_H
-#define TESTS_AGENT_PEER_H
+#ifndef TESTS_PEER_H
+#define TESTS_PEER_H
 
 /* A server on loopback that does what a test says, connection by connection,
  * in a child process. */
