@@ -29,18 +29,22 @@ unescape(char *text)
 static bool
 parse_row(char *line, struct mount_row *m)
 {
-	char *at = line, *field[5];
+	char *at = line, *field[5], *rest;
 	size_t i;
 
 	for (i = 0; i < ARRAY_LEN(field); i++)
 		if (!(field[i] = strsep(&at, " ")))
 			return false;
-	at = at ? strstr(at, "- ") : NULL;
-	if (!at)
+	rest = at ? strstr(at, " - ") : NULL;
+	if (!rest)
 		return false;
-	at += 2;
+	*rest = '\0';
+	m->shared = strstr(at, " shared:") != NULL;
+	at = rest + 3;
 	m->id = atoi(field[0]);
 	m->parent = atoi(field[1]);
+	if (sscanf(field[2], "%u:%u", &m->major, &m->minor) != 2)
+		return false;
 	m->from = field[3];
 	m->where = field[4];
 	m->fstype = strsep(&at, " ");

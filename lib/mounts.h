@@ -1,6 +1,7 @@
 #ifndef LIB_MOUNTS_H
 #define LIB_MOUNTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "lib/err.h"
@@ -8,10 +9,12 @@
 /* /proc/self/mountinfo, with blanks and such unescaped. */
 struct mount_row {
 	int id, parent;
+	unsigned major, minor; /* of its file system, as /proc says them */
 	char *from;   /* what of the file system: "/" or a path in it */
 	char *where;  /* "/var/lib" */
 	char *fstype; /* "ext4" */
 	char *node;   /* "/dev/vda1", "tmpfs" */
+	bool shared;  /* what is mounted below shows in its copies, too */
 };
 
 struct mounts {

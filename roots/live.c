@@ -6,11 +6,13 @@
  * shared mount changes the original too, so that such copies are made private
  * first; and detaching the old root would tear its mounts out of the name
  * spaces of services, so that it is made private before that. */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 
 #include "lib/base.h"
@@ -48,6 +50,40 @@ check_namespace(struct err *e)
 
 /* ---- putting it together ---- */
 
+/* A bind copies the flags of the mount that it is seen through, and /edeploy
+ * keeps setuid programs and devices from working. */
+static int
+free_flags(const char *place, unsigned long flags, struct err *e)
+{
+	if (mount(NULL, place, NULL, MS_REMOUNT | MS_BIND | flags, NULL) < 0)
+		return err_sys(e, "%s", place);
+	return 0;
+}
+
+/* What somebody has set on "/", fstab for example. */
+static unsigned long
+root_flags(void)
+{
+	static const struct {
+		unsigned long is, set;
+	} rows[] = {
+		{ ST_RDONLY, MS_RDONLY },     { ST_NOSUID, MS_NOSUID },
+		{ ST_NODEV, MS_NODEV },       { ST_NOEXEC, MS_NOEXEC },
+		{ ST_NOATIME, MS_NOATIME },   { ST_NODIRATIME, MS_NODIRATIME },
+		{ ST_RELATIME, MS_RELATIME },
+	};
+	unsigned long flags = 0;
+	struct statvfs fs;
+	size_t i;
+
+	if (statvfs("/", &fs) < 0)
+		return MS_RELATIME;
+	for (i = 0; i < ARRAY_LEN(rows); i++)
+		if (fs.f_flag & rows[i].is)
+			flags |= rows[i].set;
+	return flags ? flags : MS_STRICTATIME;
+}
+
 static int
 make_stage(const char *version, struct err *e)
 {
@@ -60,7 +96,7 @@ make_stage(const char *version, struct err *e)
 	    mkdir(NEW, 0755) < 0 || mount(root, NEW, NULL, MS_BIND, NULL) < 0 ||
 	    mount(NULL, NEW, NULL, MS_PRIVATE, NULL) < 0)
 		return err_sys(e, "%s", root);
-	return 0;
+	return free_flags(NEW, root_flags(), e);
 }
 
 /* A place for what is mounted at `where`: a directory, or an empty file. */
@@ -154,7 +190,7 @@ put_place(const struct live_opts *o, const struct mounts *m,
 	/* the old version's */
 	if (!p->state && is_mounted(m, where) && umount2(place, MNT_DETACH) < 0)
 		return err_sys(e, "unmount %s", place);
-	return bind_into(from, where, 0, e);
+	return bind_into(from, where, 0, e) < 0 ? -1 : free_flags(place, 0, e);
 }
 
 /* Copies below which something is exchanged must not be shared any more. */
@@ -220,19 +256,21 @@ move_all(const struct live_opts *o, struct err *e)
 	if (fchdir(old) == 0 &&
 	    mount(NULL, ".", NULL, MS_REC | MS_PRIVATE, NULL) == 0)
 		umount2(".", MNT_DETACH);
-	return chdir("/") < 0 ? err_sys(e, "/") : 0;
+	if (chdir("/") < 0)
+		assert(!"pivot_root left no root");
+	return 0;
 }
 
 /* systemd wants mounts that are shared; the copies that were parted are
- * shared among themselves anew. */
+ * shared among themselves anew, and what was private stays so. */
 static void
 share_again(const struct mounts *m)
 {
 	size_t i;
 
-	mount(NULL, "/", NULL, MS_SHARED, NULL);
 	for (i = 0; i < m->len; i++)
-		mount(NULL, m->at[i].where, NULL, MS_SHARED, NULL);
+		if (m->at[i].shared)
+			mount(NULL, m->at[i].where, NULL, MS_SHARED, NULL);
 }
 
 static void
@@ -247,8 +285,11 @@ live_switch(const struct live_opts *o, struct err *e)
 {
 	AUTO_CLEAR(mounts) m = { 0 };
 
-	if ((!o->any_namespace && check_namespace(e) < 0) ||
-	    mounts_read(&m, e) < 0)
+	if (check_namespace(e) < 0)
+		return -1;
+	/* what a switch that was killed has left there */
+	tear_down();
+	if (mounts_read(&m, e) < 0)
 		return -1;
 	if (put_together(o, &m, e) < 0 || move_all(o, e) < 0) {
 		if (chdir("/") == 0) /* not below what is taken away */

@@ -15,7 +15,6 @@
 struct live_opts {
 	const char *version;
 	const struct enter_places *places; /* of that version */
-	bool any_namespace;                /* not pid 1's: for tests */
 	/* Before each step; non-zero ends it, and all is as it was. */
 	int (*step)(void *ctx, const char *what);
 	void *ctx;
@@ -24,6 +23,16 @@ struct live_opts {
 /* On failure nothing has changed. ERR_REFUSED when the caller's mounts are not
  * those of pid 1 (a container, a service with protections), ERR_SYS. */
 int live_switch(const struct live_opts *o, struct err *e);
+
+/* The version that "/" is, as the mounts say. Owned. ERR_REFUSED when it is
+ * none (a host laid out as plain). */
+char *live_running(struct err *e);
+
+/* A kernel that goes on in another version loads its modules from
+ * /lib/modules/RELEASE still. Where the running root has none of these, they
+ * are seen there as the version `from` has them, until the next boot. Without
+ * modules in `from` nothing is done. ERR_SYS. */
+int live_keep_modules(const char *from, const char *release, struct err *e);
 
 /* A program that still runs files of another version. */
 struct straggler {
@@ -34,13 +43,10 @@ struct straggler {
 			     old root, in a mount namespace of its own */
 };
 
-/* Each program whose executable or libraries are not the files that stand at
- * their paths now. `same` tells whether a file at this path is equal in both
- * versions, so that a copy of the same content does not count; NULL: only what
- * is the very same file counts as equal. Sees all programs only as root.
- * ERR_SYS. */
-int live_stragglers(bool (*same)(void *ctx, const char *path),
-		    void (*each)(void *ctx, const struct straggler *s),
+/* Each program whose executable or libraries are not what stands at their paths
+ * now; a copy of the same content is no other file. What an interpreter has
+ * read is not seen. Only root sees all programs. ERR_SYS. */
+int live_stragglers(void (*each)(void *ctx, const struct straggler *s),
 		    void *ctx, struct err *e);
 
 #endif

@@ -1,117 +1,14 @@
 /* The move of a running system into another version, in a mount namespace of
  * the test's own: a child enters version A as roots/init.c does and moves to B,
  * with each step stopped once before. */
-#include <errno.h>
-#include <fcntl.h>
-#include <sched.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <sys/mount.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
+#include <sys/statvfs.h>
 
-#include "lib/base.h"
 #include "lib/buf.h"
-#include "lib/file.h"
 #include "lib/mounts.h"
 
 #include "roots/live.h"
 
-#include "tests/test.h"
-
-/* ---- a disk with two versions ---- */
-
-__attribute__((format(printf, 1, 2), noreturn)) static void
-bail(const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	fputs("Bail out! ", stdout);
-	vprintf(fmt, ap);
-	puts("");
-	va_end(ap);
-	fflush(stdout);
-	_exit(1);
-}
-
-static void
-make(const char *top, const char *path, const char *text)
-{
-	AUTO_FREE char *whole = base_printf("%s/%s", top, path);
-	struct err e = { 0 };
-
-	if (file_write(whole, text, strlen(text), 0755, &e) < 0)
-		bail("%s", e.text);
-}
-
-static bool
-holds(const char *path, const char *want)
-{
-	AUTO_FREE char *text = NULL;
-	struct err e = { 0 };
-
-	return file_read(path, 100, &text, NULL, &e) == 0 && str_eq(text, want);
-}
-
-static void
-make_top(const char *top)
-{
-	static const char *const roots[] = { "A", "B" };
-	static const char *const dirs[] = { "dev", "sys", "run", "proc" };
-	size_t i;
-
-	if (mount("none", top, "tmpfs", 0, NULL) < 0)
-		bail("tmpfs: %s", strerror(errno));
-	for (i = 0; i < ARRAY_LEN(roots); i++) {
-		AUTO_FREE char *root =
-			base_printf("%s/edeploy/roots/%s", top, roots[i]);
-
-		make(root, "sbin/init", "#!");
-		make(root, "etc/version", roots[i]);
-		make(root, "var/lib/dpkg/status", roots[i]);
-		make(root, "mnt/x", "");
-	}
-	make(top, "edeploy/state/var/lib/db", "state");
-	make(top, "edeploy/state/srv/new", "new place");
-	for (i = 0; i < ARRAY_LEN(dirs); i++) {
-		AUTO_FREE char *to = base_printf("%s/%s", top, dirs[i]);
-		AUTO_FREE char *from = base_printf("/%s", dirs[i]);
-
-		if (mkdir(to, 0755) < 0 ||
-		    (str_eq(dirs[i], "proc")
-			     ? mount(from, to, NULL, MS_BIND | MS_REC, NULL)
-			     : mount("none", to, "tmpfs", 0, NULL)) < 0)
-			bail("%s: %s", to, strerror(errno));
-	}
-}
-
-/* As the machine runs after init: A entered, mounts shared as systemd makes
- * them, an administrator's own mount, one of a single file. */
-static void
-enter_a(const char *top)
-{
-	AUTO_CLEAR(enter_places) places = { 0 };
-	AUTO_CLEAR(enter_plan) plan = { 0 };
-	AUTO_FREE char *root = base_printf("%s/edeploy/sysroot", top);
-	struct err e = { 0 };
-
-	enter_places_add(&places, true, "var");
-	enter_places_add(&places, false, "var/lib/dpkg");
-	enter_plan_make(&plan, top, "A", &places);
-	if (enter_do(&plan, &e) < 0)
-		bail("%s", e.text);
-	if (chdir(root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 ||
-	    umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
-		bail("pivot: %s", strerror(errno));
-	if (mount(NULL, "/", NULL, MS_REC | MS_SHARED, NULL) < 0 ||
-	    mkdir("/mnt/a b", 0755) < 0 ||
-	    mount("none", "/mnt/a b", "tmpfs", 0, NULL) < 0 ||
-	    mount("/var/lib/db", "/mnt/x", NULL, MS_BIND, NULL) < 0)
-		bail("mounts: %s", strerror(errno));
-	make("/mnt/a b", "theirs", "kept");
-}
+#include "tests/roots/lab.h"
 
 /* ---- the checks ---- */
 
@@ -125,7 +22,7 @@ picture(void)
 	size_t i;
 
 	if (mounts_read(&m, &e) < 0)
-		bail("%s", e.text);
+		lab_bail("%s", e.text);
 	for (i = 0; i < m.len; i++)
 		buf_printf(&out, "%s %s %s\n", m.at[i].where, m.at[i].from,
 			   m.at[i].fstype);
@@ -145,6 +42,26 @@ stop_there(void *ctx, const char *what)
 	return s->seen++ == s->at;
 }
 
+static bool
+has_flags(const char *path, unsigned long mask, unsigned long want)
+{
+	struct statvfs fs;
+
+	return statvfs(path, &fs) == 0 && (fs.f_flag & mask) == want;
+}
+
+static void
+check_flags(void)
+{
+	unsigned long guard = ST_NOSUID | ST_NODEV;
+
+	CHECK(110, has_flags("/", guard | ST_NOATIME, ST_NOATIME));
+	CHECK(111, has_flags("/var", guard, 0));
+	CHECK(112, has_flags("/var/lib/dpkg", guard, 0));
+	CHECK(113, has_flags("/srv", guard, 0));
+	CHECK(114, has_flags("/edeploy", guard, guard));
+}
+
 static void
 move_on(void)
 {
@@ -153,7 +70,6 @@ move_on(void)
 	struct stop stop = { 0 };
 	struct live_opts o = { .version = "B",
 			       .places = &places,
-			       .any_namespace = true,
 			       .step = stop_there,
 			       .ctx = &stop };
 	struct err e = { 0 };
@@ -164,6 +80,8 @@ move_on(void)
 	enter_places_add(&places, true, "srv");
 	enter_places_add(&places, false, "var/lib/dpkg");
 
+	if (mount(NULL, "/", NULL, MS_REMOUNT | MS_BIND | MS_NOATIME, NULL) < 0)
+		lab_bail("noatime: %s", strerror(errno));
 	/* stopped before each step: nothing has changed */
 	for (stop.at = 0; stop.at < 100; stop.at++) {
 		AUTO_FREE char *after = NULL;
@@ -175,18 +93,19 @@ move_on(void)
 		after = picture();
 		CHECK_SHOW(stop.at, str_eq(before, after), "%s---\n%s", before,
 			   after);
-		CHECK(stop.at, holds("/etc/version", "A"));
+		CHECK(stop.at, lab_holds("/etc/version", "A"));
 	}
 	CHECK_SHOW(100, stop.at > 8 && stop.at < 100, "%zu", stop.at);
-	CHECK(101, holds("/etc/version", "B"));
-	CHECK(102, holds("/var/lib/dpkg/status", "B"));
-	CHECK(103, holds("/var/lib/db", "state"));
-	CHECK(104, holds("/srv/new", "new place"));
-	CHECK(105, holds("/mnt/a b/theirs", "kept"));
-	CHECK(106, holds("/mnt/x", "state"));
-	CHECK(107, holds("/edeploy/roots/A/etc/version", "A"));
+	CHECK(101, lab_holds("/etc/version", "B"));
+	CHECK(102, lab_holds("/var/lib/dpkg/status", "B"));
+	CHECK(103, lab_holds("/var/lib/db", "state"));
+	CHECK(104, lab_holds("/srv/new", "new place"));
+	CHECK(105, lab_holds("/mnt/a b/theirs", "kept"));
+	CHECK(106, lab_holds("/mnt/x", "state"));
+	CHECK(107, lab_holds("/edeploy/roots/A/etc/version", "A"));
 	CHECK(108, pread(held, text, 1, 0) == 1 && str_eq(text, "A"));
-	CHECK(109, !holds("/edeploy/sysroot/r/etc/version", "B"));
+	CHECK(109, !lab_holds("/edeploy/sysroot/r/etc/version", "B"));
+	check_flags();
 	close(held);
 }
 
@@ -204,18 +123,15 @@ move_about(void)
 	enter_places_add(&places, false, "var/lib/dpkg");
 	for (i = 0; i < ARRAY_LEN(versions); i++) {
 		struct live_opts o = { .version = versions[i],
-				       .places = &places,
-				       .any_namespace = true };
+				       .places = &places };
 
 		CHECK_SHOW(i, live_switch(&o, &e) == 0, "%s", e.text);
-		CHECK(i, holds("/etc/version", versions[i]));
-		CHECK(i, holds("/var/lib/dpkg/status", versions[i]));
+		CHECK(i, lab_holds("/etc/version", versions[i]));
+		CHECK(i, lab_holds("/var/lib/dpkg/status", versions[i]));
 	}
 	first = picture();
 	{
-		struct live_opts o = { .version = "C",
-				       .places = &places,
-				       .any_namespace = true };
+		struct live_opts o = { .version = "C", .places = &places };
 		AUTO_FREE char *after = NULL;
 
 		CHECK(10, live_switch(&o, &e) < 0 && e.kind == ERR_SYS);
@@ -227,51 +143,125 @@ move_about(void)
 	}
 }
 
+/* A shell of a container, or of a service with mounts of its own. */
 static void
 test_namespace_check(void)
 {
 	AUTO_CLEAR(enter_places) places = { 0 };
 	struct live_opts o = { .version = "B", .places = &places };
 	struct err e = { 0 };
+	int status = 0;
+	pid_t child = fork();
 
-	CHECK_SHOW(20, live_switch(&o, &e) < 0 && strstr(e.text, "log in"),
-		   "%s", e.text);
-	CHECK(20, e.kind == ERR_REFUSED);
+	if (child == 0)
+		_exit(unshare(CLONE_NEWNS) < 0    ? 1
+		      : live_switch(&o, &e) == 0  ? 2
+		      : e.kind != ERR_REFUSED     ? 3
+		      : !strstr(e.text, "log in") ? 4
+						  : 0);
+	waitpid(child, &status, 0);
+	CHECK_SHOW(20, status == 0, "%d", status >> 8);
+	CHECK(20, lab_holds("/etc/version", "A"));
 }
 
-/* In a child, whose name space goes with it. */
+/* ---- the kernel that goes on ---- */
+
+/* Entered A by a boot; B has no such modules, C has its own. */
+static void
+keep_modules(void)
+{
+	AUTO_CLEAR(enter_places) places = { 0 };
+	struct live_opts o = { .version = "B", .places = &places };
+	AUTO_FREE char *running = NULL;
+	struct err e = { 0 };
+
+	lab_file("/edeploy/roots/A", "usr/lib/modules/6.1/x.ko", "A's");
+	lab_file("/edeploy/roots/B", "usr/lib/modules/6.2/x.ko", "B's");
+	lab_file("/edeploy/roots/B", "sbin/init", "#!");
+	if (symlink("usr/lib", "/edeploy/roots/A/lib") < 0 ||
+	    symlink("/usr/lib", "/edeploy/roots/B/lib") < 0)
+		lab_bail("links");
+	CHECK_SHOW(0, live_switch(&o, &e) == 0, "%s", e.text);
+	running = live_running(&e);
+	CHECK(0, running && str_eq(running, "B"));
+	CHECK(1, live_keep_modules("A", "6.0", &e) == 0);
+	CHECK(1, !file_exists("/lib/modules/6.0"));
+	CHECK(2, live_keep_modules("A", "6.1", &e) == 0);
+	CHECK(2, lab_holds("/lib/modules/6.1/x.ko", "A's"));
+	CHECK(2, lab_holds("/lib/modules/6.2/x.ko", "B's"));
+	/* what is there is enough; nothing of A's came into B's tree */
+	CHECK(3, live_keep_modules("A", "6.2", &e) == 0);
+	CHECK(3, lab_holds("/lib/modules/6.2/x.ko", "B's"));
+	CHECK(4, !file_exists("/edeploy/roots/B/usr/lib/modules/6.1/x.ko"));
+	o.version = "A";
+	CHECK_SHOW(5, live_switch(&o, &e) == 0, "%s", e.text);
+	CHECK(5, lab_holds("/lib/modules/6.1/x.ko", "A's"));
+	CHECK(5, !file_exists("/lib/modules/6.2"));
+}
+
+static bool
+is_shared(const char *where)
+{
+	AUTO_CLEAR(mounts) m = { 0 };
+	struct err e = { 0 };
+	bool shared = false;
+	size_t i;
+
+	if (mounts_read(&m, &e) < 0)
+		lab_bail("%s", e.text);
+	for (i = 0; i < m.len; i++)
+		if (str_eq(m.at[i].where, where))
+			shared = m.at[i].shared;
+	return shared;
+}
+
+/* What a switch that was killed leaves is gone after the next; what was
+ * private is private still. */
+static void
+after_a_kill(void)
+{
+	AUTO_CLEAR(enter_places) places = { 0 };
+	struct live_opts o = { .version = "B", .places = &places };
+	AUTO_FREE char *before = NULL;
+	AUTO_FREE char *after = NULL;
+	struct err e = { 0 };
+
+	enter_places_add(&places, true, "var");
+	enter_places_add(&places, false, "var/lib/dpkg");
+	CHECK_SHOW(0, live_switch(&o, &e) == 0, "%s", e.text);
+	o.version = "A";
+	CHECK_SHOW(0, live_switch(&o, &e) == 0, "%s", e.text);
+	o.version = "B";
+	before = picture();
+	if (mount("edeploy", "/edeploy/sysroot", "tmpfs", 0, NULL) < 0 ||
+	    mkdir("/edeploy/sysroot/r", 0755) < 0 ||
+	    mount("/", "/edeploy/sysroot/r", NULL, MS_BIND, NULL) < 0 ||
+	    mount(NULL, "/mnt/a b", NULL, MS_PRIVATE, NULL) < 0)
+		lab_bail("remains: %s", strerror(errno));
+	CHECK_SHOW(0, live_switch(&o, &e) == 0, "%s", e.text);
+	o.version = "A";
+	CHECK_SHOW(1, live_switch(&o, &e) == 0, "%s", e.text);
+	after = picture();
+	CHECK_SHOW(2, str_eq(before, after), "%s---\n%s", before, after);
+	CHECK(3, is_shared("/") && is_shared("/var") && is_shared("/run"));
+	CHECK(4, !is_shared("/mnt/a b"));
+}
+
 static int
 run(const char *top)
 {
-	if (unshare(CLONE_NEWNS) < 0 ||
-	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) {
-		test_skip("mounts need root");
-		return test_end();
-	}
-	make_top(top);
+	lab_top(top, NULL);
+	lab_enter(top);
 	test_namespace_check();
-	enter_a(top);
 	move_on();
 	move_about();
+	keep_modules();
+	after_a_kill();
 	return test_end();
 }
 
 int
 main(void)
 {
-	char top[] = "/tmp/edeploy-live-XXXXXX";
-	int status = 0;
-	pid_t child;
-
-	if (!mkdtemp(top))
-		bail("mkdtemp");
-	fflush(stdout);
-	child = fork();
-	if (child == 0)
-		exit(run(top));
-	while (waitpid(child, &status, 0) < 0)
-		if (errno != EINTR)
-			bail("wait");
-	rmdir(top);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+	return lab_run(run);
 }

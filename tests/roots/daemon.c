@@ -1,0 +1,26 @@
+/* A program that a version brings, for tests: static, since a root of a test
+ * holds nothing else. As systemctl it writes down what it was asked; else it
+ * waits until it is killed. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+int
+main(int argc, char **argv)
+{
+	FILE *calls;
+	int i;
+
+	if (!strstr(argv[0], "systemctl")) {
+		puts("up");
+		fflush(stdout);
+		for (;;)
+			pause();
+	}
+	calls = fopen("/var/lib/calls", "a");
+	if (!calls)
+		return 1;
+	for (i = 1; i < argc; i++)
+		fprintf(calls, "%s%c", argv[i], i + 1 < argc ? ' ' : '\n');
+	return fclose(calls) == 0 ? 0 : 1;
+}
