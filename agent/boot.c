@@ -9,25 +9,36 @@
 #include "lib/proc.h"
 #include "lib/text.h"
 
+#include "roots/top.h"
+
 #include "agent/boot.h"
 
 #define DEFAULTS_MAX (256 * 1024)
 #define GRUB_DEADLINE_MS (10 * 60 * 1000)
 
-static const char *const bound[] = { "dev", "proc", "sys", "run" };
+static const char *const bound[] = { "dev", "proc", "sys", "run", TOP_DIR };
 static const char *const chroot_env[] = {
 	"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 	"LC_ALL=C", "HOME=/root", NULL
 };
 
+/* How many of `bound`: a plain root has no versions beside it. */
+static size_t
+bound_len(const struct layout *l)
+{
+	return ARRAY_LEN(bound) - (l->version ? 0 : 1);
+}
+
 static int
-bind(const char *root, struct err *e)
+bind(const struct layout *l, struct err *e)
 {
 	size_t i;
 
-	for (i = 0; i < ARRAY_LEN(bound); i++) {
-		AUTO_FREE char *from = base_printf("/%s", bound[i]);
-		AUTO_FREE char *to = base_printf("%s/%s", root, bound[i]);
+	for (i = 0; i < bound_len(l); i++) {
+		bool ours = str_eq(bound[i], TOP_DIR);
+		AUTO_FREE char *from =
+			base_printf("%s/%s", ours ? l->top : "", bound[i]);
+		AUTO_FREE char *to = base_printf("%s/%s", l->root, bound[i]);
 
 		if (dir_make(to, 0755, e) < 0)
 			return -1;
@@ -38,12 +49,12 @@ bind(const char *root, struct err *e)
 }
 
 static void
-unbind(const char *root)
+unbind(const struct layout *l)
 {
 	size_t i;
 
-	for (i = ARRAY_LEN(bound); i-- > 0;) {
-		AUTO_FREE char *to = base_printf("%s/%s", root, bound[i]);
+	for (i = bound_len(l); i-- > 0;) {
+		AUTO_FREE char *to = base_printf("%s/%s", l->root, bound[i]);
 
 		/* what is not mounted, or is still in use by a program that a
 		 * postinst left, is told by layout_leave() */
@@ -184,27 +195,28 @@ check_cfg(const struct boot_opts *o, struct err *e)
 static int
 install_grub(const struct boot_opts *o, const char *grub, struct err *e)
 {
-	const char *const argv[] = { grub, "--target=i386-pc", "--recheck",
-				     o->layout->disk, NULL };
+	const char *const argv[] = { grub,
+				     "--target=i386-pc",
+				     "--recheck",
+				     o->layout->version
+					     ? "--boot-directory=/" TOP_DIR
+					     : "--boot-directory=/boot",
+				     o->layout->disk,
+				     NULL };
 
 	if (run_in_tree(o, argv, e) < 0)
 		return -1;
 	sync();
-	return check_cfg(o, e);
+	return 0;
 }
 
+/* A plain root's boot loader reads a grub.cfg of the tree's own making. */
 static int
-install_bound(const struct boot_opts *o, struct err *e)
+install_plain(const struct boot_opts *o, const char *grub, struct err *e)
 {
-	static const char *const names[2] = { "grub-install", "grub2-install" };
-	AUTO_FREE char *grub = find_program(o->layout->root, names);
 	struct boot_entry b = { 0 };
 	int bad;
 
-	if (!grub)
-		return err_set(e, ERR_INPUT,
-			       "the tree has no grub-install: add grub-pc-bin "
-			       "and grub2-common (or grub2-pc) to the role");
 	if (boot_find_kernel(o->layout->root, NULL, &b, e) < 0)
 		return -1;
 	bad = link_uuids(o->layout, e) < 0 ||
@@ -215,7 +227,35 @@ install_bound(const struct boot_opts *o, struct err *e)
 	if (bad)
 		return -1;
 	sync();
+	if (install_grub(o, grub, e) < 0)
+		return -1;
+	return check_cfg(o, e);
+}
+
+/* What boots a version is written beside it, for GRUB and for init. */
+static int
+install_versioned(const struct boot_opts *o, const char *grub, struct err *e)
+{
+	const struct layout *l = o->layout;
+	const struct top_boot b = { l->mounts[0].uuid, "ext2", o->init };
+
+	if (link_uuids(l, e) < 0 || top_boot(l->top, &b, l->version, e) < 0)
+		return -1;
 	return install_grub(o, grub, e);
+}
+
+static int
+install_bound(const struct boot_opts *o, struct err *e)
+{
+	static const char *const names[2] = { "grub-install", "grub2-install" };
+	AUTO_FREE char *grub = find_program(o->layout->root, names);
+
+	if (!grub)
+		return err_set(e, ERR_INPUT,
+			       "the tree has no grub-install: add grub-pc-bin "
+			       "and grub2-common (or grub2-pc) to the role");
+	return o->layout->version ? install_versioned(o, grub, e)
+				  : install_plain(o, grub, e);
 }
 
 int
@@ -232,8 +272,8 @@ boot_check_firmware(struct err *e)
 int
 boot_install(const struct boot_opts *o, struct err *e)
 {
-	int bad = bind(o->layout->root, e) < 0 || install_bound(o, e) < 0;
+	int bad = bind(o->layout, e) < 0 || install_bound(o, e) < 0;
 
-	unbind(o->layout->root);
+	unbind(o->layout);
 	return bad ? err_add(e, "boot loader") : 0;
 }

@@ -41,6 +41,7 @@ struct boot_opts {
 	const struct layout *layout;
 	const char *args;  /* boot arguments of the installed system */
 	const char *title; /* of our own entry: "mysql D12-F.1.0.0" */
+	const char *init;  /* versioned: the program roots/init.c */
 	void (*output)(void *ctx, const char *bytes, size_t len);
 	int (*tick)(void *ctx);
 	void (*say)(void *ctx, const char *line);
@@ -53,7 +54,8 @@ struct boot_opts {
 int boot_check_firmware(struct err *e);
 
 /* Make the disk boot the tree (BIOS): grub.cfg first, checked, then the boot
- * loader, last of all, so that a failure leaves nothing that boots by half. */
+ * loader, last of all, so that a failure leaves nothing that boots by half. A
+ * versioned layout is settled. */
 int boot_install(const struct boot_opts *o, struct err *e);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "agent/boot.h"
 #include "agent/deploy.h"
+#include "agent/install.h"
 #include "agent/kexec.h"
 #include "agent/own.h"
 #include "agent/script.h"
@@ -54,26 +55,42 @@ override_role(struct deploy *d, struct script_result *p)
 			     p->version);
 }
 
+/* Where it comes from decides with the disks how it will lie there. */
+static int
+bring(struct deploy *d, const struct script_result *p, struct tree_opts *o,
+      struct err *e)
+{
+	AUTO_FREE char *record = NULL;
+	int there = tree_published(o, e);
+
+	if (there < 0 || install_divide(d, p, there, e) < 0)
+		return -1;
+	record = install_record(&d->layout);
+	o->into = d->layout.root;
+	o->record = record;
+	if (tree_bring(o, there, e) < 0)
+		return -1;
+	d->tree = there ? base_strdup(o->choice->trees) : NULL;
+	return there ? install_keep(d, e) : 0;
+}
+
 static int
 pull_tree(struct deploy *d, const struct script_result *p, struct err *e)
 {
 	struct tree_choice choice;
-	const struct tree_opts o = { .choice = &choice,
-				     .role = p->role,
-				     .version = p->version,
-				     .into = d->layout.root,
-				     .trust = TREE_TRUST,
-				     .progress = show_progress,
-				     .tick = deploy_tick,
-				     .say = deploy_say,
-				     .ctx = d };
-	bool published;
+	struct tree_opts o = { .choice = &choice,
+			       .role = p->role,
+			       .version = p->version,
+			       .trust = TREE_TRUST,
+			       .progress = show_progress,
+			       .tick = deploy_tick,
+			       .say = deploy_say,
+			       .ctx = d };
 	int bad;
 
 	tree_choose(&d->words, p->tree_from, p->role, p->version, &choice);
 	deploy_phase(d, "tree", choice.trees ? choice.trees : choice.other);
-	bad = tree_bring(&o, &published, e);
-	d->tree = published ? STEAL(choice.trees) : NULL;
+	bad = bring(d, p, &o, e);
 	tree_choice_clear(&choice);
 	return bad;
 }
@@ -135,13 +152,15 @@ make_bootable(struct deploy *d, const struct script_result *p, struct err *e)
 	const struct boot_opts o = { .layout = &d->layout,
 				     .args = args,
 				     .title = title,
+				     .init = INSTALL_INIT,
 				     .output = deploy_output,
 				     .tick = deploy_proc_tick,
 				     .say = deploy_say,
 				     .ctx = d };
 
 	deploy_phase(d, "boot", d->layout.disk);
-	if (boot_args_check(args, "boot arguments", e) < 0)
+	if (boot_args_check(args, "boot arguments", e) < 0 ||
+	    (d->layout.version && layout_settle(&d->layout, args, e) < 0))
 		return -1;
 	return boot_install(&o, e);
 }
@@ -198,7 +217,8 @@ install_tree(struct deploy *d, struct script_result *p, struct err *e)
 	    pull_tree(d, p, e) < 0)
 		return -1;
 	o.tree = d->tree;
-	if (make_own(d, &o, e) < 0 || make_bootable(d, p, e) < 0)
+	if (make_own(d, &o, e) < 0 || make_bootable(d, p, e) < 0 ||
+	    (d->tree && install_note(d, e) < 0))
 		return -1;
 	deploy_phase(d, "finish", "the disk is complete");
 	if (d->words.onsuccess == ACTION_KEXEC &&

@@ -122,8 +122,7 @@ int
 layout_plain(struct layout *out, const char *top, const char *disk,
 	     struct err *e)
 {
-	*out = (struct layout){ .name = "plain",
-				.top = base_strdup(top),
+	*out = (struct layout){ .top = base_strdup(top),
 				.root = base_strdup(top),
 				.disk = base_strdup(disk) };
 	if (for_each_below(top, take_mount, out, e) < 0)
@@ -329,6 +328,7 @@ layout_clear(struct layout *l)
 	free(l->mounts);
 	free(l->top);
 	free(l->root);
+	free(l->version);
 	free(l->disk);
 	*l = (struct layout){ 0 };
 }

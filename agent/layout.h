@@ -1,14 +1,20 @@
 #ifndef AGENT_LAYOUT_H
 #define AGENT_LAYOUT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "lib/base.h"
 #include "lib/err.h"
 
 /* How an installed disk is laid out. Whoever brings the tree, makes it the
- * machine's own or installs the boot loader asks here for places and names,
- * so that another layout (a root a version) changes this file only. */
+ * machine's own or installs the boot loader asks here for places and names.
+ *
+ * plain: the tree is the root of its file system. versioned: the tree is one
+ * of several roots below /edeploy (roots/top.h), and what is the machine's own
+ * state stands beside them. */
+struct classes; /* roots/classes.h */
+
 struct layout_mount {
 	char *node;    /* /dev/vda2 */
 	char *where;   /* in the installed system: "/", "/boot"; "none": swap */
@@ -18,10 +24,11 @@ struct layout_mount {
 };
 
 struct layout {
-	const char *name; /* "plain": the tree is the root of its file system */
-	char *top;        /* where the root file system is mounted now */
-	char *root;       /* where the tree goes: the same in plain */
-	char *disk;       /* node that gets the boot loader, /dev/vda */
+	char *top;     /* where the root file system is mounted now */
+	char *root;    /* where the tree goes: the same in plain */
+	char *version; /* its name among the roots; NULL: plain */
+	bool settled;  /* the state has what the tree brought for it */
+	char *disk;    /* node that gets the boot loader, /dev/vda */
 	struct layout_mount *mounts; /* "/" first, then as mounted, swap last */
 	size_t len;
 };
@@ -58,6 +65,27 @@ int layout_sync(const struct layout *l, struct err *e);
 int layout_leave(const struct layout *l, struct err *e);
 
 void layout_clear(struct layout *l);
+
+/* ---- versioned ---- */
+
+/* NULL when disks mounted so can hold versions beside one another, else a
+ * sentence that says what is in the way. `sys` is /sys or a test's. Owned. */
+char *layout_unfit(const struct layout *l, const struct classes *c,
+		   const char *sys);
+
+/* From plain to versioned, before the tree comes: the top is made, and file
+ * systems of their own move from below `top` to where `version` will have
+ * them. ERR_SYS. */
+int layout_divide(struct layout *l, const char *version, struct err *e);
+
+/* When the tree is complete and made the machine's own: what it brings for the
+ * state is there, too. `args`: boot arguments. ERR_SYS, ERR_INPUT (the tree
+ * has no kernel with an initrd or no init, its classes do not fit these
+ * mounts). */
+int layout_settle(struct layout *l, const char *args, struct err *e);
+
+/* Where `path` ("/var/log/x") of the installed system is now. Owned. */
+char *layout_place(const struct layout *l, const char *path);
 
 /* UUID of the file system or swap on `node`, NULL when there is none. Owned. */
 char *layout_uuid_of(const char *node);

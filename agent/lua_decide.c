@@ -82,6 +82,20 @@ l_tree_from(lua_State *L)
 	return 0;
 }
 
+/* layout('plain' | 'versioned'): how the tree lies on the disk. */
+static int
+l_layout(lua_State *L)
+{
+	struct script *s = script_of(L);
+	const char *name = luaL_checkstring(L, 1);
+
+	if (!words_layout_ok(name))
+		return luaL_error(L, "layout: 'plain' or 'versioned' is "
+				     "wanted");
+	set_text(&s->result->layout, name);
+	return 0;
+}
+
 /* grub_options(text): words for the installed kernel's command line. */
 static int
 l_grub_options(lua_State *L)
@@ -200,12 +214,10 @@ l_print(lua_State *L)
 	return 0;
 }
 
-const luaL_Reg script_words_decide[] = { { "set_role", l_set_role },
-					 { "tree_from", l_tree_from },
-					 { "grub_options", l_grub_options },
-					 { "modules", l_modules },
-					 { "password", l_password },
-					 { "boot_local", l_boot_local },
-					 { "log", l_log },
-					 { "print", l_print },
-					 { NULL, NULL } };
+const luaL_Reg script_words_decide[] = {
+	{ "set_role", l_set_role },     { "tree_from", l_tree_from },
+	{ "layout", l_layout },         { "grub_options", l_grub_options },
+	{ "modules", l_modules },       { "password", l_password },
+	{ "boot_local", l_boot_local }, { "log", l_log },
+	{ "print", l_print },           { NULL, NULL }
+};

@@ -194,7 +194,7 @@ own_conf(const char *old, const struct own_key *keys, size_t len)
 static char *
 below(const struct own *o, const char *path)
 {
-	return base_printf("%s%s", o->layout->root, path);
+	return layout_place(o->layout, path);
 }
 
 /* The text of a file of the tree, "" when it has none. Owned. */

@@ -369,6 +369,7 @@ script_result_clear(struct script_result *r)
 	free(r->profile);
 	free(r->metadata_url);
 	free(r->tree_from);
+	free(r->layout);
 	free(r->grub_options);
 	free(r->modules);
 	free(r->passwords);

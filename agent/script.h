@@ -60,6 +60,7 @@ struct script_result {
 	bool boot_local; /* boot_local() was called: nothing else counts */
 	char *role, *version, *disk; /* set_role(); disk is /dev/vda */
 	char *tree_from;             /* tree_from(): "rsync", a URL, or NULL */
+	char *layout;                /* layout(): its name, or NULL */
 	char *profile;               /* var['edeploy-profile'], or NULL */
 	char *metadata_url;          /* var.metadata_url, or NULL */
 	char *grub_options;          /* "" when none */

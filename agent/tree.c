@@ -70,9 +70,8 @@ source_of(struct coming *c)
 				     .ctx = c };
 }
 
-/* 1: yes; 0: the server says that it is not; -1. */
-static int
-is_published(const struct tree_opts *o, struct err *e)
+int
+tree_published(const struct tree_opts *o, struct err *e)
 {
 	struct coming c = { .o = o };
 	const struct source_opts opts = source_of(&c);
@@ -81,6 +80,8 @@ is_published(const struct tree_opts *o, struct err *e)
 	struct source *s = NULL;
 	int there;
 
+	if (o->choice->way == TREE_RSYNC)
+		return 0;
 	if (source_open(&s, &opts, e) < 0)
 		return -1;
 	there = source_small(s, path, HEAD_TEXT_MAX, true, &head, e);
@@ -115,7 +116,6 @@ say_result(const struct tree_opts *o, const struct pull_result *r)
 static int
 by_pull(const struct tree_opts *o, struct err *e)
 {
-	AUTO_FREE char *record = base_printf("%s" TREE_RECORD, o->into);
 	struct sign_trust trust = { 0 };
 	struct coming c = { .o = o };
 	const struct pull_opts opts = {
@@ -124,7 +124,7 @@ by_pull(const struct tree_opts *o, struct err *e)
 		.role = o->role,
 		.version = o->version,
 		.into = o->into,
-		.record = record,
+		.record = o->record,
 		.keep = true,
 		/* the operator named this version */
 		.allow_downgrade = true,
@@ -175,16 +175,9 @@ by_other(const struct tree_opts *o, struct err *e)
 }
 
 int
-tree_bring(const struct tree_opts *o, bool *published, struct err *e)
+tree_bring(const struct tree_opts *o, bool published, struct err *e)
 {
-	int there;
-
-	*published = false;
-	if (o->choice->way == TREE_RSYNC)
-		return by_rsync(o, e);
-	there = is_published(o, e);
-	if (there < 0)
-		return -1;
-	*published = there > 0;
-	return there ? by_pull(o, e) : by_other(o, e);
+	if (published)
+		return by_pull(o, e);
+	return o->choice->way == TREE_RSYNC ? by_rsync(o, e) : by_other(o, e);
 }

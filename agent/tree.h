@@ -40,12 +40,13 @@ void tree_choice_clear(struct tree_choice *c);
 /* ---- bringing it ---- */
 
 #define TREE_TRUST "/etc/edeploy/trees.pub" /* keys in the initrd */
-#define TREE_RECORD "/var/lib/edeploy/tree" /* in the tree: its record */
+#define TREE_RECORD "/var/lib/edeploy/tree" /* in a plain root: its record */
 
 struct tree_opts {
 	const struct tree_choice *choice;
 	const char *role, *version;
-	const char *into; /* where the new root is mounted */
+	const char *into;   /* where the tree goes */
+	const char *record; /* where its record goes */
 	const char *trust;
 	int pause_max_s; /* between tries; 0: 60 */
 	int tries;       /* in a row that bring nothing new; 0: 30 */
@@ -56,10 +57,14 @@ struct tree_opts {
 	void *ctx;
 };
 
+/* Does choice->trees have it, signed? 1, 0, or -1: ERR_PEER. Needs choice, role
+ * and version. */
+int tree_published(const struct tree_opts *opts, struct err *e);
+
 /* Fill the root, taking up again where a broken connection left it;
- * *published: out of choice->trees, signed. ERR_REFUSED: what is there is not
+ * `published`: what tree_published() said. ERR_REFUSED: what is there is not
  * to be trusted; ERR_PEER: the server could not give it; ERR_SYS: it could not
  * be written. */
-int tree_bring(const struct tree_opts *opts, bool *published, struct err *e);
+int tree_bring(const struct tree_opts *opts, bool published, struct err *e);
 
 #endif

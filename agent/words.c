@@ -88,6 +88,12 @@ words_tree_url_check(const char *url, struct err *e)
 		       "letters, digits and /._-+:[] without \"..\"");
 }
 
+bool
+words_layout_ok(const char *text)
+{
+	return str_eq(text, "plain") || str_eq(text, "versioned");
+}
+
 static int
 take_url(char **to, const char *name, const char *value, struct err *e)
 {
@@ -146,6 +152,16 @@ take_action(enum action *to, const char *name, const char *value, bool kexec,
 }
 
 static int
+take_layout(char **to, const char *name, const char *value, struct err *e)
+{
+	if (!words_layout_ok(value))
+		return refuse(name, value, "plain or versioned is wanted", e);
+	free(*to);
+	*to = base_strdup(value);
+	return 0;
+}
+
+static int
 take_ip(struct words *w, const char *value, struct err *e)
 {
 	struct net_rules rules = { 0 };
@@ -183,6 +199,7 @@ enum word {
 	KEXEC_KERNEL,
 	OS,
 	OS_VER,
+	LAYOUT,
 	FAKEIPMI,
 	CONSOLE,
 	NOT_TAKEN
@@ -214,6 +231,7 @@ static const struct {
 	{ "KEXEC_KERNEL", KEXEC_KERNEL, NULL },
 	{ "OS", OS, NULL },
 	{ "OS_VER", OS_VER, NULL },
+	{ "LAYOUT", LAYOUT, NULL },
 	{ "FAKEIPMI", FAKEIPMI, NULL },
 	{ "console", CONSOLE, NULL },
 	{ "HTTP_PATH", NOT_TAKEN,
@@ -316,6 +334,8 @@ take(struct words *w, enum word word, const char *name, const char *v,
 		return take_name(&w->os, name, v, e);
 	case OS_VER:
 		return take_name(&w->os_ver, name, v, e);
+	case LAYOUT:
+		return take_layout(&w->layout, name, v, e);
 	case FAKEIPMI:
 		w->fakeipmi = true;
 		return 0;
@@ -457,6 +477,7 @@ words_clear(struct words *w)
 	free(w->kexec_kernel);
 	free(w->os);
 	free(w->os_ver);
+	free(w->layout);
 	free(w->boot_args);
 	free(w->consoles);
 	value_free(w->warnings);

@@ -39,9 +39,10 @@ struct words {
 	char *ip; /* the list of net_rules_parse() */
 	unsigned link_up_timeout_s;
 	char *kexec_kernel, *os, *os_ver; /* NULL: not given */
-	char *boot_args;                  /* between | and |, "" when none */
-	char *consoles; /* the console= words of this kernel, one blank apart,
-			   "" when none */
+	char *layout;    /* "plain", "versioned"; NULL: not given */
+	char *boot_args; /* between | and |, "" when none */
+	char *consoles;  /* the console= words of this kernel, one blank apart,
+			    "" when none */
 	struct value *warnings; /* list of texts: words not taken, and why */
 };
 
@@ -60,6 +61,9 @@ char *words_url(const struct words *w, const char *path);
 /* http://HOST[:PORT]/PATH or https://…, at most 255 letters, digits and
  * /._-+:[] without "..". ERR_INPUT. */
 int words_tree_url_check(const char *url, struct err *e);
+
+/* A layout's name (agent/layout.h). */
+bool words_layout_ok(const char *text);
 
 /* Boot arguments for an installed system hold printable ASCII only. */
 int boot_args_check(const char *text, const char *what, struct err *e);

@@ -41,6 +41,12 @@ accounts_known(const char *path)
 	return kind_of(path) != NULL;
 }
 
+const char *
+accounts_path(size_t i)
+{
+	return i < ARRAY_LEN(kinds) ? kinds[i].path : NULL;
+}
+
 /* ---- lines ---- */
 
 struct line {

@@ -2,6 +2,7 @@
 #define ROOTS_ACCOUNTS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "lib/err.h"
 
@@ -11,6 +12,9 @@
 
 /* `path` below the root ("etc/passwd") is one of them. */
 bool accounts_known(const char *path);
+
+/* The i-th of them, NULL past the last. */
+const char *accounts_path(size_t i);
 
 /* Merge `ours` and `theirs`, which both came from `base` ("" when that is not
  * known). A line is its name's; a line that both sides changed is merged field

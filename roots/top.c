@@ -1,10 +1,12 @@
 /* A disk's top is made once, by an installation; versions are added to it by
  * every upgrade. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
 #include "lib/base.h"
+#include "lib/beneath.h"
 #include "lib/buf.h"
 #include "lib/file.h"
 
@@ -96,6 +98,44 @@ add_mounts(const char *top, const char *root, struct err *e)
 	return write_beside(root, ".mounts", text, e);
 }
 
+/* systemd knows of /var only that it is mounted, and would unmount it while
+ * the journal is still written there: a shutdown with an error for nothing. */
+#define FLUSH_UNIT "lib/systemd/system/systemd-journal-flush.service"
+#define FLUSH_DROP_IN "systemd-journal-flush.service.d"
+static const char flush_text[] =
+	"# written by edeploy: /var is a mount that no "
+	"unit tells of\n"
+	"[Unit]\nRequires=var.mount\n"
+	"After=var.mount\n";
+
+static bool
+has_file(int root, const char *path)
+{
+	AUTO_CLOSE int fd = open_beneath(root, path, O_PATH, 0);
+
+	return fd >= 0;
+}
+
+static int
+add_drop_in(const char *root, struct err *e)
+{
+	AUTO_CLOSE int fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	AUTO_CLOSE int units = -1;
+	AUTO_FREE char *path = NULL;
+
+	if (fd < 0 ||
+	    (!has_file(fd, "usr/" FLUSH_UNIT) && !has_file(fd, FLUSH_UNIT)))
+		return 0;
+	units = open_beneath(fd, "etc/systemd/system", O_PATH | O_DIRECTORY, 0);
+	if (units < 0)
+		return err_sys(e, "%s/etc/systemd/system", root);
+	if (mkdirat(units, FLUSH_DROP_IN, 0755) < 0 && errno != EEXIST)
+		return err_sys(e, "%s", FLUSH_DROP_IN);
+	path = base_printf("/proc/self/fd/%d/" FLUSH_DROP_IN "/edeploy.conf",
+			   units);
+	return file_replace(path, flush_text, strlen(flush_text), 0644, e);
+}
+
 int
 top_add(const char *top, const struct top_version *v, struct err *e)
 {
@@ -107,7 +147,8 @@ top_add(const char *top, const struct top_version *v, struct err *e)
 	AUTO_CLEAR(buf) grub = { 0 };
 
 	if (grub_print_version(kernel, initrd, v->args, &grub, e) < 0 ||
-	    enter_check_init(root, e) < 0 || add_mounts(top, root, e) < 0)
+	    enter_check_init(root, e) < 0 || add_drop_in(root, e) < 0 ||
+	    add_mounts(top, root, e) < 0)
 		return -1;
 	return write_beside(root, ".grub", buf_text(&grub), e);
 }

@@ -29,8 +29,9 @@ struct top_version {
 };
 
 /* Everything beside the tree of a version, which is complete: what is mounted
- * in it, how it starts, and its part of the state. Not named by boot.cfg yet.
- * ERR_SYS, ERR_INPUT (the role's list of classes, the arguments). */
+ * in it, how it starts, and its part of the state; in the tree, what tells its
+ * systemd of /var. Not named by boot.cfg yet. ERR_SYS, ERR_INPUT (the role's
+ * list of classes, the arguments). */
 int top_add(const char *top, const struct top_version *v, struct err *e);
 
 struct top_boot {

@@ -207,6 +207,8 @@ static const struct {
 	{ "tree_from('ftp')", "'rsync' or http://", 1, NULL, 0 },
 	{ "tree_from('http://h/../x')", "without \"..\"", 1, NULL, 0 },
 	{ "tree_from()", "string expected", 1, NULL, 0 },
+	{ "layout('zfs')", "'plain' or 'versioned'", 1, NULL, 0 },
+	{ "layout()", "string expected", 1, NULL, 0 },
 	{ "modules('../x')", "no name of a module", 1, NULL, 0 },
 	{ "password('root', 'plain')", "is no hash", 1, NULL, 0 },
 	{ "password('root', '$6$a:b')", "is no hash", 1, NULL, 0 },

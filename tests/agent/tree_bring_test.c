@@ -208,10 +208,12 @@ try(size_t i, int port)
 	const char *hole = strstr(rows[i].line, "%d");
 	struct tree_choice choice;
 	double percent = 0;
+	AUTO_FREE char *record = base_printf("%s" TREE_RECORD, into);
 	const struct tree_opts o = { .choice = &choice,
 				     .role = rows[i].role,
 				     .version = "V1",
 				     .into = into,
+				     .record = record,
 				     .trust = trust,
 				     .tries = 2,
 				     .pause_max_s = 1,
@@ -221,8 +223,7 @@ try(size_t i, int port)
 				     .ctx = &percent };
 	struct words w;
 	struct err e = { 0 };
-	bool published;
-	int bad;
+	int bad, there;
 
 	sh("rm -rf out && mkdir out");
 	sh(rows[i].make);
@@ -233,7 +234,8 @@ try(size_t i, int port)
 	buf_reset(&said);
 	CHECK(i, words_parse(&w, buf_text(&line), &e) == 0);
 	tree_choose(&w, NULL, rows[i].role, "V1", &choice);
-	bad = tree_bring(&o, &published, &e);
+	there = tree_published(&o, &e);
+	bad = there < 0 ? -1 : tree_bring(&o, there, &e);
 	CHECK_SHOW(i, (bad < 0) == (*rows[i].want != '\0'), "%s", e.text);
 	CHECK_SHOW(i,
 		   !bad || (strstr(e.text, rows[i].want) &&

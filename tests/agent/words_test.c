@@ -27,6 +27,7 @@ enum see {
 	OS,
 	OS_VER,
 	KEXEC,
+	LAYOUT,
 	FAKE,
 	REFUSED
 };
@@ -84,6 +85,10 @@ static const struct {
 	{ "OS=base OS_VER=D12-F.1", OS_VER, "D12-F.1" },
 	{ "OS=../x", REFUSED, "OS" },
 	{ "KEXEC_KERNEL=6.1", KEXEC, "6.1" },
+	{ "LAYOUT=plain", LAYOUT, "plain" },
+	{ "LAYOUT=versioned", LAYOUT, "versioned" },
+	{ "LAYOUT=", LAYOUT, "none" },
+	{ "LAYOUT=zfs", REFUSED, "plain or versioned" },
 	{ "FAKEIPMI quiet", FAKE, "1" },
 	{ "quiet", FAKE, "0" },
 	{ "a | console=ttyS1 nomodeset | SERV=s", ARGS,
@@ -166,6 +171,8 @@ seen(const struct words *w, enum see see, char number[32])
 		return w->os_ver;
 	case KEXEC:
 		return w->kexec_kernel;
+	case LAYOUT:
+		return w->layout ? w->layout : "none";
 	case WARNINGS:
 		return warning ? warning->str.at : "0";
 	case HTTP_PORT:

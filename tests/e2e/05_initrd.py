@@ -29,14 +29,15 @@ def sha256(path):
 def reproducible(t, programs, boot, work):
     other = f"{work}/another/folder"
     os.makedirs(other)
-    names = ("edeploy-agent", "init", "edeploy")
+    names = ("edeploy-agent", "init", "edeploy", "edeploy-init")
     for name in names:
         shutil.copy(f"{programs}/{name}", other)
     old = os.umask(0o077)
     p = subprocess.run(
         ["faketime", "-f", "+1h", sys.executable, f"{vm.TOP}/initrd/build",
          "--agent", f"{other}/edeploy-agent", "--init", f"{other}/init",
-         "--host", f"{other}/edeploy", f"{work}/second"],
+         "--host", f"{other}/edeploy", "--root-init",
+         f"{other}/edeploy-init", f"{work}/second"],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     os.umask(old)
     t.check("an hour later, in another folder, the initrd is the same",

@@ -55,7 +55,8 @@ def compile_all(folder, cache, before=()):
     for kernel in KERNELS:
         run(folder, env, f"{folder}/initrd/build", "--kernel", kernel,
             "--agent", "out/edeploy-agent", "--init", "out/init", "--host",
-            "out/edeploy", f"out/{kernel}", before=before)
+            "out/edeploy", "--root-init", "out/edeploy-init",
+            f"out/{kernel}", before=before)
 
 
 def sha256(path):

@@ -55,6 +55,7 @@ test_version(void)
 	AUTO_FREE char *mounts = NULL;
 	AUTO_FREE char *grub = NULL;
 	AUTO_FREE char *state = NULL;
+	AUTO_FREE char *unit = NULL;
 	struct err e = { 0 };
 
 	CHECK(10, top_add(top, &v, &e) < 0); /* no tree yet */
@@ -62,6 +63,10 @@ test_version(void)
 	make("edeploy/roots/A/var/lib/dpkg/status", "A's");
 	make("edeploy/roots/A/var/lib/x/y", "first");
 	make("edeploy/roots/A/home/.keep", "");
+	make("edeploy/roots/A/etc/systemd/system/x", "");
+	make("edeploy/roots/A/usr/lib/systemd/system/"
+	     "systemd-journal-flush.service",
+	     "");
 	CHECK_SHOW(11, top_add(top, &v, &e) == 0, "%s", e.text);
 	mounts = text_of("edeploy/roots/A.mounts");
 	CHECK_SHOW(12,
@@ -77,6 +82,9 @@ test_version(void)
 		   "%s", grub);
 	state = text_of("edeploy/state/var/lib/x/y");
 	CHECK(14, str_eq(state, "first"));
+	unit = text_of("edeploy/roots/A/etc/systemd/system/"
+		       "systemd-journal-flush.service.d/edeploy.conf");
+	CHECK(17, strstr(unit, "Requires=var.mount\n"));
 	CHECK(15, str_eq(root + strlen(top), "/edeploy/roots/A"));
 	CHECK(16, top_add(top, &bad, &e) < 0 && strstr(e.text, "control"));
 }
