@@ -1,6 +1,10 @@
 /* boot.cfg as text, and its life. Whoever changes the rules here reads
  * roots/grub.c too: GRUB plays the other half of this game. */
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "lib/base.h"
 #include "lib/buf.h"
@@ -199,6 +203,33 @@ state_boot(struct state *s, const struct state_words *w)
 
 /* ---- on the disk ---- */
 
+/* The text, and a line of '#' that fills the sector. */
+static void
+fill_sector(const struct state *s, char sector[STATE_SECTOR])
+{
+	AUTO_FREE char *text = state_text(s);
+	size_t len = strlen(text);
+
+	assert(len < STATE_SECTOR);
+	memset(sector, '#', STATE_SECTOR);
+	memcpy(sector, text, len);
+	sector[STATE_SECTOR - 1] = '\n';
+}
+
+/* Cut off the line that fills; what else there is too much is refused later. */
+static void
+drop_filling(char *text)
+{
+	size_t len = strlen(text), at = len;
+
+	if (len != STATE_SECTOR || text[--at] != '\n')
+		return;
+	while (at && text[at - 1] == '#')
+		at--;
+	if (at && text[at - 1] == '\n')
+		text[at] = '\0';
+}
+
 int
 state_read(struct state *out, const char *dir, struct err *e)
 {
@@ -207,16 +238,41 @@ state_read(struct state *out, const char *dir, struct err *e)
 
 	if (file_read(path, STATE_TEXT_MAX, &text, NULL, e) < 0)
 		return -1;
+	drop_filling(text);
 	return state_parse(out, text, path, e);
+}
+
+/* 1: written, 0: there is no such file to be written over. */
+static int
+write_over(const char *path, const char sector[STATE_SECTOR], struct err *e)
+{
+	AUTO_CLOSE int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+	struct stat st;
+
+	if (fd < 0 && errno == ENOENT)
+		return 0;
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_sys(e, "%s", path);
+	if (!S_ISREG(st.st_mode) || st.st_size != STATE_SECTOR)
+		return 0;
+	if (pwrite(fd, sector, STATE_SECTOR, 0) != STATE_SECTOR ||
+	    fdatasync(fd) < 0)
+		return err_sys(e, "writing %s", path);
+	return 1;
 }
 
 int
 state_write(const struct state *s, const char *dir, struct err *e)
 {
 	AUTO_FREE char *path = base_printf("%s/boot.cfg", dir);
-	AUTO_FREE char *text = state_text(s);
+	char sector[STATE_SECTOR];
+	int done;
 
-	if (file_replace(path, text, strlen(text), 0644, e) < 0)
+	fill_sector(s, sector);
+	done = write_over(path, sector, e);
+	if (done < 0)
+		return -1;
+	if (!done && file_replace(path, sector, sizeof(sector), 0644, e) < 0)
 		return -1;
 	return flush(dir, e);
 }

@@ -18,6 +18,7 @@
  * the one. */
 #define STATE_VERSION 65 /* a version's name, and NUL */
 #define STATE_TEXT_MAX 4096
+#define STATE_SECTOR 512
 #define STATE_TRIES 2
 
 struct state {
@@ -75,7 +76,9 @@ enum state_step state_boot(struct state *s, const struct state_words *w);
 /* Read `dir`/boot.cfg. ERR_SYS, ERR_INPUT. */
 int state_read(struct state *out, const char *dir, struct err *e);
 
-/* Replace it, durably and so that GRUB sees it (roots/flush.h). ERR_SYS: then
+/* Write it, durably and so that GRUB sees it (roots/flush.h): one sector in its
+ * place. Not by a rename: the blocks of that reach their places one by one, and
+ * between two of them a name leads GRUB to a file that is gone. ERR_SYS: then
  * either the old or the new one is there. */
 int state_write(const struct state *s, const char *dir, struct err *e);
 

@@ -1,7 +1,9 @@
 /* boot.cfg: its text, its life, and the game that init and GRUB play. */
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "lib/base.h"
+#include "lib/file.h"
 
 #include "roots/state.h"
 
@@ -301,6 +303,56 @@ play(size_t row, bool loads, bool inits, bool healthy, bool late)
 	CHECK_SHOW(row, started <= 2, "%u", started);
 }
 
+/* ---- on a disk ---- */
+
+/* GRUB is not known to read every file system on which a test may run. */
+static bool
+is_written(const struct state *s, const char *dir)
+{
+	struct err e = { 0 };
+
+	return state_write(s, dir, &e) == 0 || e.kind == ERR_REFUSED;
+}
+
+static void
+test_disk(void)
+{
+	char dir[] = "/tmp/edeploy-state-XXXXXX";
+	char name[STATE_VERSION];
+	AUTO_FREE char *path = NULL;
+	struct state s, read = { 0 };
+	struct stat first, then;
+	struct err e = { 0 };
+
+	if (!mkdtemp(dir))
+		exit(1);
+	path = base_printf("%s/boot.cfg", dir);
+	state_first(&s, "A");
+	CHECK(0, is_written(&s, dir) && stat(path, &first) == 0);
+	/* the longest text there can be, over it: the same sector */
+	memset(name, 'v', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	s = (struct state){ .gen = UINT64_MAX - 1, .left = 99, .again = true };
+	memcpy(s.good, name, sizeof(name));
+	memcpy(s.prev, name, sizeof(name));
+	memcpy(s.trial, name, sizeof(name));
+	CHECK(1, is_written(&s, dir) && stat(path, &then) == 0);
+	CHECK(2, first.st_ino == then.st_ino && then.st_size == 512);
+	CHECK_SHOW(3,
+		   state_read(&read, dir, &e) == 0 && read.gen == s.gen &&
+			   str_eq(read.trial, name),
+		   "%s", e.text);
+	/* what an editor left is replaced */
+	file_write(path, STEADY, strlen(STEADY), 0644, &e);
+	CHECK(4, state_read(&read, dir, &e) == 0 && str_eq(read.good, "A"));
+	CHECK(5, is_written(&s, dir) && stat(path, &then) == 0 &&
+			 then.st_size == 512);
+	/* only what fills is dropped */
+	file_append(path, "#\n", 2, 0644, &e);
+	CHECK(6, state_read(&read, dir, &e) < 0 && strstr(e.text, "line 8"));
+	dir_remove(dir, &e);
+}
+
 int
 main(void)
 {
@@ -309,6 +361,7 @@ main(void)
 	test_texts();
 	test_boots();
 	test_life();
+	test_disk();
 	for (i = 0; i < 16; i++)
 		play(i, i & 1, i & 2, i & 4, i & 8);
 	return test_end();
