@@ -157,6 +157,7 @@ conf_read(struct conf *out, const char *root, struct err *e)
 	out->rserv = conf_value(text, "RSERV");
 	out->rserv_port = conf_value(text, "RSERV_PORT");
 	out->rpath = conf_value(text, "RPATH");
+	out->tree = conf_value(text, "TREE");
 	if (!out->rserv)
 		out->rserv = conf_value(text, "SERV");
 	if (!out->rpath || !*out->rpath) {
@@ -174,6 +175,7 @@ conf_clear(struct conf *c)
 	free(c->rserv);
 	free(c->rserv_port);
 	free(c->rpath);
+	free(c->tree);
 	*c = (struct conf){ 0 };
 }
 

@@ -8,6 +8,7 @@ struct conf {
 	char *version, *role;     /* VERS, ROLE */
 	char *rserv, *rserv_port; /* RSERV (or SERV), RSERV_PORT */
 	char *rpath;              /* RPATH, "install" when not told */
+	char *tree;               /* TREE: where trees are published, or NULL */
 };
 
 #define CONF_PATH "/var/lib/edeploy/conf"

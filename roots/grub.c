@@ -94,6 +94,65 @@ grub_print_version(const char *kernel, const char *initrd, const char *args,
 	return print_set("ed_args", args, out, e);
 }
 
+/* The rest of a line behind "set NAME='", unquoted; NULL: not as it is written
+ * above. *at goes behind the line. */
+static char *
+read_quoted(const char **at)
+{
+	AUTO_CLEAR(buf) value = { 0 };
+	const char *c = *at;
+
+	for (; *c && *c != '\n'; c++) {
+		if (*c != '\'') {
+			buf_char(&value, *c);
+		} else if (str_starts(c, "'\\''")) {
+			buf_char(&value, '\'');
+			c += 3;
+		} else if (c[1] == '\n') {
+			*at = c + 2;
+			return buf_take(&value);
+		} else {
+			return NULL;
+		}
+	}
+	return NULL;
+}
+
+int
+grub_read_version(struct grub_version *out, const char *text, const char *name,
+		  struct err *e)
+{
+	static const char *const keys[] = { "set ed_kernel='",
+					    "set ed_initrd='",
+					    "set ed_args='" };
+	char **into[] = { &out->kernel, &out->initrd, &out->args };
+	size_t i;
+
+	*out = (struct grub_version){ 0 };
+	for (i = 0; i < ARRAY_LEN(keys); i++) {
+		if (!str_starts(text, keys[i]))
+			break;
+		text += strlen(keys[i]);
+		*into[i] = read_quoted(&text);
+		if (!*into[i])
+			break;
+	}
+	if (i == ARRAY_LEN(keys) && !*text)
+		return 0;
+	grub_version_clear(out);
+	return err_set(e, ERR_INPUT, "%s, line %zu: not as edeploy writes it",
+		       name, i + 1);
+}
+
+void
+grub_version_clear(struct grub_version *v)
+{
+	free(v->kernel);
+	free(v->initrd);
+	free(v->args);
+	*v = (struct grub_version){ 0 };
+}
+
 void
 grub_print_env(struct buf *out)
 {

@@ -18,6 +18,15 @@ void grub_print_cfg(const char *uuid, const char *module, struct buf *out);
 int grub_print_version(const char *kernel, const char *initrd, const char *args,
 		       struct buf *out, struct err *e);
 
+/* What such a text says, read strictly. Owned by the caller. ERR_INPUT, `name`
+ * for messages. */
+struct grub_version {
+	char *kernel, *initrd, *args;
+};
+int grub_read_version(struct grub_version *out, const char *text,
+		      const char *name, struct err *e);
+void grub_version_clear(struct grub_version *v);
+
 /* An empty environment block of 1024 bytes, which GRUB writes in place. */
 void grub_print_env(struct buf *out);
 

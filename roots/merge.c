@@ -295,7 +295,10 @@ merge_note_text(const struct merge_row *r)
 {
 	switch (r->note) {
 	case MERGE_KEPT:
-		return "edited here, and kept";
+		return r->content == MERGE_LINES
+			       ? "edited here and changed by the version: "
+				 "merged line by line"
+			       : "edited here, and kept";
 	case MERGE_CONFLICT:
 		return r->beside ? "edited here and changed by the version: "
 				   "yours is kept, the version's is beside it "

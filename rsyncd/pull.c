@@ -82,7 +82,7 @@ check_serial(const struct job *j, struct err *e)
 	if (s->serial < was->serial && !j->o->allow_downgrade)
 		return err_set(e, ERR_REFUSED,
 			       "%s %s is older than the base, %s: that must be "
-			       "allowed",
+			       "allowed (--allow-downgrade)",
 			       s->role, s->version, was->version);
 	return 0;
 }
@@ -406,6 +406,10 @@ pull(const struct pull_opts *opts, struct pull_result *out, struct err *e)
 		out->wire = source_bytes(j.src);
 	else if (bad == 0)
 		out->wire += source_bytes(j.src);
+	if (bad == 0 && opts->tree && j.m) {
+		holders_clear(&j.h);
+		*opts->tree = STEAL(j.m);
+	}
 	job_clear(&j);
 	return bad;
 }

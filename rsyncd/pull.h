@@ -44,6 +44,9 @@ struct pull_opts {
 	bool strict;  /* remove what is in `into` and not in the tree */
 	bool keep;    /* let it stay: other file systems may be mounted below */
 	int threads;  /* that decode and write; 0: 2 */
+	/* Where the tree's manifest goes, which the caller owns then; stays as
+	 * it is when the folder was complete already. May be NULL. */
+	struct manifest **tree;
 	void (*progress)(void *ctx, const struct pull_progress *p);
 	void *ctx;
 };

@@ -1,0 +1,45 @@
+#ifndef HOST_CHANGE_H
+#define HOST_CHANGE_H
+
+#include "lib/value.h"
+
+#include "rsyncd/pull.h"
+
+#include "host/host.h"
+#include "host/versioned.h"
+
+/* Moving a host with versions beside one another from one to another: a version
+ * is complete and on the disk, where GRUB sees it, before boot.cfg names it. */
+struct change {
+	const struct host *host;
+	struct versioned *on;
+	bool allow_downgrade;
+	/* out */
+	char to[STATE_VERSION];
+	bool at_boot;        /* the next boot enters it */
+	bool reboot;         /* its post asks for that now */
+	bool entered;        /* it runs already */
+	struct value *notes; /* what became of edits: list of {"path",
+				"what"}; an empty list to begin with */
+	struct pull_result pulled;
+	/* of change_look */
+	bool kernel;            /* it starts with another kernel */
+	struct value *services; /* that run files it changes; NULL: of a disk */
+};
+
+void change_clear(struct change *c);
+
+/* Bring version `to`, and let the next boot try it. ERR_*. Whatever fails,
+ * what boots is what booted before; called again it goes on. */
+int change_upgrade(struct change *c, const char *to, struct err *e);
+
+/* Back: of a version on trial to the good one, else to the one before. The
+ * target's files are hashed first. */
+int change_rollback(struct change *c, struct err *e);
+
+/* What change_upgrade would do; writes nothing. `changes`: list of {"path",
+ * "what"}: "new", "changed", "removed". */
+int change_look(struct change *c, const char *to, struct value *changes,
+		struct err *e);
+
+#endif

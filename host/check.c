@@ -1,0 +1,285 @@
+/* The version as published, under what was added to it: one manifest, that a
+ * plain verify() judges by. What is mounted over a root while it runs is not
+ * seen below /edeploy/roots. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "lib/file.h"
+
+#include "rsyncd/pull.h"
+
+#include "roots/classes.h"
+#include "roots/copy.h"
+#include "roots/local.h"
+
+#include "host/check.h"
+#include "host/show.h"
+
+struct checking {
+	const struct check *c;
+	struct classes classes;
+	struct manifest *tree, *local; /* local NULL: nothing was added */
+	struct manifest *want;
+	const char **said; /* of each entry: what differs */
+	struct show show;
+};
+
+/* ---- what is wanted ---- */
+
+static int
+overlay(struct checking *k, struct err *e)
+{
+	AUTO(manifest) m = manifest_new();
+	size_t i;
+
+	for (i = 0; i < k->tree->len; i++)
+		if (!k->local ||
+		    !manifest_find(k->local, k->tree->entry[i].path))
+			manifest_add(m, &k->tree->entry[i]);
+	for (i = 0; k->local && i < k->local->len; i++)
+		manifest_add(m, &k->local->entry[i]);
+	if (manifest_seal(m, e) < 0)
+		return -1;
+	k->said = base_array(m->len + 1, sizeof(*k->said));
+	k->want = STEAL(m);
+	return 0;
+}
+
+static int
+checking_open(struct checking *k, const struct check *c, struct err *e)
+{
+	AUTO_FREE char *root = versioned_root(c->on, c->version);
+	AUTO_FREE char *local = versioned_beside(c->on, c->version, ".local");
+	AUTO(seal) seal = NULL;
+
+	*k = (struct checking){ .c = c };
+	if (versioned_record(c->on, c->version, &seal, &k->tree, e) < 0 ||
+	    local_read(&k->local, local, e) < 0 ||
+	    classes_of_root(&k->classes, root, e) < 0)
+		return -1;
+	return overlay(k, e);
+}
+
+static void
+checking_clear(struct checking *k)
+{
+	classes_clear(&k->classes);
+	manifest_free(k->tree);
+	manifest_free(k->local);
+	manifest_free(k->want);
+	free(k->said);
+}
+
+/* ---- what is met ---- */
+
+static void
+on_differs(void *ctx, const char *path, const char *what)
+{
+	struct checking *k = ctx;
+	const struct manifest_entry *x = manifest_find(k->want, path);
+	const char **said = &k->said[x - k->want->entry];
+
+	/* a folder's time is that of the last thing put into it */
+	if (x->type == 'd' && str_eq(what, "time"))
+		return;
+	/* several things may be told of one path; bytes are what counts */
+	if (!*said || str_eq(what, "content"))
+		*said = what;
+}
+
+/* Mount points are made when a root is entered. */
+static bool
+is_made_by_entering(const struct checking *k, const char *path)
+{
+	static const char *const made[] = { "dev", "proc", "run", "sys",
+					    "edeploy" };
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(made); i++)
+		if (str_eq(path, made[i]))
+			return true;
+	return classes_of(&k->classes, path) == CLASS_STATE;
+}
+
+static void
+on_stranger(void *ctx, const char *path)
+{
+	const struct checking *k = ctx;
+
+	if (k->c->tell && !is_made_by_entering(k, path))
+		k->c->tell(k->c->ctx, CHECK_STRANGER, path, "not part of it");
+}
+
+/* In the order of the manifest, whichever thread found it. */
+static int64_t
+tell_all(const struct checking *k)
+{
+	int64_t damaged = 0;
+	size_t i;
+
+	for (i = 0; i < k->want->len; i++) {
+		const char *path = k->want->entry[i].path;
+		bool merged = classes_of(&k->classes, path) == CLASS_MERGED;
+
+		if (!k->said[i])
+			continue;
+		damaged += !merged;
+		if (k->c->tell)
+			k->c->tell(k->c->ctx,
+				   merged ? CHECK_EDITED : CHECK_DAMAGED, path,
+				   k->said[i]);
+	}
+	return damaged;
+}
+
+static void
+on_bytes(void *ctx, uint64_t done, uint64_t all)
+{
+	struct checking *k = ctx;
+
+	if (!k->c->quiet)
+		show_bytes(&k->show, "verify", done, all);
+}
+
+int64_t
+check_version(const struct check *c, struct err *e)
+{
+	AUTO_FREE char *root = versioned_root(c->on, c->version);
+	struct checking k;
+	int64_t n = -1;
+
+	if (checking_open(&k, c, e) == 0) {
+		const struct verify_opts o = { .dir = root,
+					       .manifest = k.want,
+					       .differs = on_differs,
+					       .stranger = c->strangers
+								   ? on_stranger
+								   : NULL,
+					       .progress = on_bytes,
+					       .ctx = &k };
+
+		show_begin(&k.show, false);
+		n = verify(&o, e);
+		show_end(&k.show);
+	}
+	if (n >= 0)
+		n = tell_all(&k);
+	checking_clear(&k);
+	return n;
+}
+
+/* ---- mending ---- */
+
+struct mending {
+	const struct checking *k;
+	int from, to; /* roots */
+	int64_t mended;
+	int bad;
+	struct err *e;
+};
+
+/* The folders above a path, as published. */
+static int
+mend_entry(struct mending *m, const struct manifest_entry *x, struct err *e)
+{
+	const char *base;
+	AUTO_CLOSE int parent = copy_parent(m->to, x->path, &base, e);
+
+	if (parent < 0)
+		return -1;
+	return copy_file(m->from, parent, base, x, e);
+}
+
+static int
+bring(const struct host *h, const struct versioned *on, const char *version,
+      const char *into, struct err *e)
+{
+	AUTO_FREE char *base = versioned_root(on, version);
+	AUTO_FREE char *record = versioned_beside(on, version, ".record");
+	AUTO_FREE char *seal = versioned_beside(on, version, ".record/seal");
+	struct pull_result result;
+	struct sign_trust trust;
+	const struct pull_opts o = { .source = { .where = h->conf.tree },
+				     .trust = &trust,
+				     .role = h->conf.role,
+				     .version = version,
+				     .into = into,
+				     .base = base,
+				     .base_record =
+					     file_exists(seal) ? record : NULL,
+				     .record =
+					     file_exists(seal) ? NULL : record,
+				     .share = PULL_LINK,
+				     .allow_downgrade = true,
+				     .strict = true };
+
+	if (!h->conf.tree)
+		return err_set(e, ERR_REFUSED,
+			       "%s says nowhere where trees are published: "
+			       "add TREE=http://SERVER:PORT/trees",
+			       CONF_PATH);
+	if (versioned_trust(on, &trust, e) < 0)
+		return -1;
+	return pull(&o, &result, e);
+}
+
+static void
+on_damaged(void *ctx, enum check_kind kind, const char *path, const char *what)
+{
+	struct mending *m = ctx;
+	const struct manifest_entry *x = manifest_find(m->k->tree, path);
+
+	(void)what;
+	if (kind != CHECK_DAMAGED || !x || m->bad ||
+	    (m->k->local && manifest_find(m->k->local, path)))
+		return;
+	if (x->type == 'h')
+		x = manifest_find(m->k->tree, x->link);
+	if (!x || x->type != 'f')
+		return;
+	m->bad = mend_entry(m, x, m->e);
+	m->mended += m->bad == 0;
+}
+
+static int
+mend(const struct versioned *on, const char *version, const char *fix,
+     int64_t *mended, struct err *e)
+{
+	AUTO_FREE char *root = versioned_root(on, version);
+	AUTO_CLOSE int from = open(fix, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	AUTO_CLOSE int to = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct mending m = { .from = from, .to = to, .e = e };
+	const struct check c = { .on = on,
+				 .version = version,
+				 .quiet = true,
+				 .tell = on_damaged,
+				 .ctx = &m };
+	struct checking k;
+	int bad;
+
+	if (from < 0 || to < 0)
+		return err_sys(e, "%s", from < 0 ? fix : root);
+	bad = checking_open(&k, &c, e);
+	m.k = &k;
+	if (bad == 0)
+		bad = check_version(&c, e) < 0 || m.bad ? -1 : 0;
+	checking_clear(&k);
+	*mended = m.mended;
+	return bad;
+}
+
+int
+check_fix(const struct host *h, const struct versioned *on, const char *version,
+	  int64_t *mended, struct err *e)
+{
+	AUTO_FREE char *fix = versioned_beside(on, version, ".fix");
+	struct err ignored;
+	int bad;
+
+	*mended = 0;
+	bad = bring(h, on, version, fix, e) < 0 ||
+	      mend(on, version, fix, mended, e) < 0;
+	dir_remove(fix, &ignored);
+	return bad ? -1 : 0;
+}

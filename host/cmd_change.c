@@ -1,0 +1,385 @@
+/* Moving this host from one version to another. */
+#include <stdio.h>
+
+#include "lib/file.h"
+#include "lib/num.h"
+#include "lib/proc.h"
+
+#include "host/call.h"
+#include "host/change.h"
+#include "host/cmds.h"
+#include "host/history.h"
+#include "host/prove.h"
+#include "host/show.h"
+
+#define COLUMNS 80
+
+/* ---- what happened to edits ---- */
+
+/* Words below one another, each line behind four blanks. */
+static void
+print_words(const char *text)
+{
+	size_t column = 0;
+
+	while (*text) {
+		size_t len = strcspn(text, " ");
+
+		if (column == 0 || column + 1 + len > COLUMNS) {
+			printf("%s    %.*s", column ? "\n" : "", (int)len,
+			       text);
+			column = 4 + len;
+		} else {
+			printf(" %.*s", (int)len, text);
+			column += 1 + len;
+		}
+		text += len + (text[len] == ' ');
+	}
+	printf("\n");
+}
+
+static void
+print_notes(const struct value *notes)
+{
+	size_t i;
+
+	for (i = 0; i < notes->list.len; i++) {
+		const struct value *r = notes->list.at[i];
+
+		printf("%s:\n", value_get_str(r, "path"));
+		print_words(value_get_str(r, "what"));
+	}
+}
+
+static struct value *
+json_of(const struct call *c, const struct change *x)
+{
+	struct value *v = value_dict();
+
+	value_set_str(v, "from", c->on.running);
+	value_set_str(v, "version", x->to);
+	value_set(v, "at_boot", value_bool(x->at_boot));
+	value_set(v, "reboot", value_bool(x->reboot));
+	value_set_int(v, "wire", (int64_t)x->pulled.wire);
+	value_set(v, "notes", value_copy(x->notes));
+	return v;
+}
+
+/* ---- reboot ---- */
+
+static int
+restart(const struct host *h, struct err *e)
+{
+	const char *const argv[] = { "reboot", NULL };
+
+	if (*h->root) {
+		fprintf(stderr, "edeploy: this version wants a reboot\n");
+		return 0;
+	}
+	fprintf(stderr, "edeploy: rebooting, as this version wants\n");
+	fflush(stdout);
+	sync();
+	sleep(2);
+	return proc_ok(argv, NULL, e);
+}
+
+/* ---- in place ---- */
+
+static int
+upgrade_plain(struct call *c, struct err *e)
+{
+	AUTO_FREE char *history = base_printf("%s" HISTORY_PLAIN, c->host.root);
+	const char *to = c->word[0];
+	bool reboot = false;
+
+	if (!c->host.json)
+		printf("This upgrade works in place and is not safe against a "
+		       "power cut:\nkeep the power on until it says that it is "
+		       "done.\n");
+	if (upgrade(&c->host, to, &reboot, e) < 0)
+		return -1;
+	history_add(history, "upgrade", c->host.conf.version, to, "in place");
+	if (c->host.json) {
+		struct value *v = value_dict();
+
+		value_set_str(v, "from", c->host.conf.version);
+		value_set_str(v, "version", to);
+		value_set(v, "reboot", value_bool(reboot));
+		call_print(v);
+	} else {
+		printf("done: %s, from %s\n", to, c->host.conf.version);
+	}
+	return reboot ? restart(&c->host, e) : 0;
+}
+
+/* ---- beside one another ---- */
+
+static void
+print_upgrade(const struct call *c, const struct change *x)
+{
+	AUTO_FREE char *wire = show_size(x->pulled.wire);
+
+	if (c->host.json) {
+		call_print(json_of(c, x));
+		return;
+	}
+	print_notes(x->notes);
+	printf("%s is on the disk: %llu files, %s fetched, every file "
+	       "checked.\n",
+	       x->to, (unsigned long long)x->pulled.files, wire);
+	printf("The next boot tries it; until it is proved, what fails comes "
+	       "back to\n%s. %s\n",
+	       c->on.running,
+	       x->reboot ? "Its post asks for that now."
+			 : "\"reboot\" when it suits you.");
+}
+
+static int
+upgrade_versions(struct call *c, struct change *x, struct err *e)
+{
+	if (change_upgrade(x, c->word[0], e) < 0)
+		return -1;
+	print_upgrade(c, x);
+	return x->reboot ? restart(&c->host, e) : 0;
+}
+
+static struct change
+change_of(struct call *c)
+{
+	return (struct change){ .host = &c->host,
+				.on = &c->on,
+				.allow_downgrade = c->allow_downgrade,
+				.notes = value_list() };
+}
+
+int
+cmd_upgrade(int argc, char **argv)
+{
+	static const struct call_takes takes = {
+		"upgrade VERSION [--allow-downgrade]", 1, 1, "--allow-downgrade"
+	};
+	struct err e = { 0 };
+	struct change x;
+	struct call c;
+	int bad;
+
+	if (!call_parse(&c, argc, argv, &takes))
+		return CMD_USAGE;
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	x = change_of(&c);
+	bad = call_open(&c, &e);
+	if (bad == 0)
+		bad = c.is_versioned ? upgrade_versions(&c, &x, &e)
+				     : upgrade_plain(&c, &e);
+	change_clear(&x);
+	call_clear(&c);
+	return bad ? call_fail(&e) : CMD_DONE;
+}
+
+/* ---- rollback ---- */
+
+static int
+rollback(struct call *c, struct change *x, struct err *e)
+{
+	if (!c->is_versioned)
+		return err_set(e, ERR_REFUSED,
+			       "this host is not laid out in versions: the way "
+			       "back is \"edeploy upgrade\" to the older one, "
+			       "if the server has metadata for it");
+	if (change_rollback(x, e) < 0)
+		return -1;
+	if (c->host.json)
+		call_print(json_of(c, x));
+	else if (x->entered)
+		printf("%s stays; what was to be tried next is not any more\n",
+		       x->to);
+	else
+		printf("%s was checked and is what the next boot enters: "
+		       "\"reboot\" when it suits you\n",
+		       x->to);
+	return 0;
+}
+
+int
+cmd_rollback(int argc, char **argv)
+{
+	static const struct call_takes takes = { .usage = "rollback" };
+	struct err e = { 0 };
+	struct change x;
+	struct call c;
+	int bad;
+
+	if (!call_parse(&c, argc, argv, &takes))
+		return CMD_USAGE;
+	x = change_of(&c);
+	bad = call_open(&c, &e) < 0 || rollback(&c, &x, &e) < 0;
+	change_clear(&x);
+	call_clear(&c);
+	return bad ? call_fail(&e) : CMD_DONE;
+}
+
+/* ---- test-upgrade ---- */
+
+static int
+test_plain(const struct call *c, struct err *e)
+{
+	struct value *changes __attribute__((cleanup(value_freep))) =
+		value_list();
+	size_t n;
+	struct value *v;
+
+	if (upgrade_test(&c->host, c->word[0], changes, e) < 0)
+		return -1;
+	n = changes->list.len;
+	if (!c->host.json) {
+		printf("%zu change%s\n", n, n == 1 ? "" : "s");
+		return 0;
+	}
+	v = value_dict();
+	value_set_str(v, "version", c->host.conf.version);
+	value_set_str(v, "to", c->word[0]);
+	value_set(v, "changes", value_copy(changes));
+	call_print(v);
+	return 0;
+}
+
+static void
+print_changes(const struct value *changes)
+{
+	size_t i;
+
+	for (i = 0; i < changes->list.len; i++) {
+		const struct value *r = changes->list.at[i];
+
+		printf("%-8s  %s\n", value_get_str(r, "what"),
+		       value_get_str(r, "path"));
+	}
+}
+
+/* How it would go, for a person. */
+static void
+print_outlook(const struct change *x, size_t changes)
+{
+	AUTO_FREE char *wire = show_size(x->pulled.wire);
+	size_t i;
+
+	for (i = 0; x->services && i < x->services->list.len; i++)
+		printf("%s %s\n", i ? "        " : "restart ",
+		       x->services->list.at[i]->str.at);
+	printf("%s: %zu changes, %s to fetch%s. Nothing was done.\n", x->to,
+	       changes, wire, x->kernel ? ", another kernel" : "");
+}
+
+static int
+test_versions(const struct call *c, struct change *x, struct err *e)
+{
+	struct value *changes __attribute__((cleanup(value_freep))) =
+		value_list();
+	struct value *v;
+
+	if (change_look(x, c->word[0], changes, e) < 0)
+		return -1;
+	if (!c->host.json) {
+		print_changes(changes);
+		print_notes(x->notes);
+		print_outlook(x, changes->list.len);
+		return 0;
+	}
+	v = value_dict();
+	value_set_str(v, "version", c->host.conf.version);
+	value_set_str(v, "to", x->to);
+	value_set_int(v, "wire", (int64_t)x->pulled.wire);
+	value_set(v, "kernel", value_bool(x->kernel));
+	value_set(v, "services",
+		  x->services ? value_copy(x->services) : value_list());
+	value_set(v, "changes", value_copy(changes));
+	value_set(v, "notes", value_copy(x->notes));
+	call_print(v);
+	return 0;
+}
+
+int
+cmd_test_upgrade(int argc, char **argv)
+{
+	static const struct call_takes takes = {
+		"test-upgrade VERSION [--allow-downgrade]", 1, 1,
+		"--allow-downgrade"
+	};
+	struct err e = { 0 };
+	struct change x;
+	struct call c;
+	int bad;
+
+	if (!call_parse(&c, argc, argv, &takes))
+		return CMD_USAGE;
+	x = change_of(&c);
+	bad = call_open(&c, &e);
+	if (bad == 0)
+		bad = c.is_versioned ? test_versions(&c, &x, &e)
+				     : test_plain(&c, &e);
+	change_clear(&x);
+	call_clear(&c);
+	return bad ? call_fail(&e) : CMD_DONE;
+}
+
+/* ---- prove ---- */
+
+/* PROVE_S= in the host's description. */
+static int
+read_limit(int *limit_s, struct err *e)
+{
+	AUTO_FREE char *text = NULL;
+	AUTO_FREE char *value = NULL;
+	uint64_t s = PROVE_S;
+
+	if (file_read(CONF_PATH, 65536, &text, NULL, e) < 0)
+		return -1;
+	value = conf_value(text, "PROVE_S");
+	if (value && num_u64(value, 1, 86400, &s, "", e) < 0)
+		return err_add(e, CONF_PATH ": PROVE_S");
+	*limit_s = (int)s;
+	return 0;
+}
+
+static int
+prove(struct call *c, struct err *e)
+{
+	struct err ignored;
+	int limit_s = PROVE_S;
+
+	if (!c->is_versioned || !str_eq(c->on.state.trial, c->on.running)) {
+		if (!c->host.json)
+			printf("nothing is on trial\n");
+		return 0;
+	}
+	/* a description that cannot be read is no reason to stay */
+	if (c->wait && read_limit(&limit_s, &ignored) < 0)
+		fprintf(stderr, "edeploy: warning: %s\n", ignored.text);
+	if (c->wait)
+		return prove_wait(&c->on, limit_s, e);
+	if ((c->on.live && prove_healthy(e) < 0) || prove_good(&c->on, e) < 0)
+		return -1;
+	if (!c->host.json)
+		printf("%s is the good version now\n", c->on.running);
+	return 0;
+}
+
+int
+cmd_prove(int argc, char **argv)
+{
+	static const struct call_takes takes = { "prove [--wait | --install "
+						 "DIR]",
+						 0, 0, "--wait --install" };
+	struct err e = { 0 };
+	struct call c;
+	int bad;
+
+	if (!call_parse(&c, argc, argv, &takes))
+		return CMD_USAGE;
+	if (c.install)
+		bad = prove_install(c.install, &e);
+	else
+		bad = call_open(&c, &e) < 0 || prove(&c, &e) < 0;
+	call_clear(&c);
+	return bad ? call_fail(&e) : CMD_DONE;
+}

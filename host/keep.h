@@ -1,0 +1,18 @@
+#ifndef HOST_KEEP_H
+#define HOST_KEEP_H
+
+#include "host/versioned.h"
+
+/* Remove what no boot can enter any more: versions other than the good one, the
+ * one before it, that on trial, the running one and those of which something is
+ * mounted; and what calls that were ended left, but for that of `going_on`
+ * (NULL: none). Calls `each` for each version that goes. ERR_SYS. */
+int keep_needed(const struct versioned *v, const char *going_on,
+		void (*each)(void *ctx, const char *version), void *ctx,
+		struct err *e);
+
+/* All of one version that no boot can enter. Killed in the middle it is
+ * finished by keep_needed. */
+int keep_not(const struct versioned *v, const char *version, struct err *e);
+
+#endif

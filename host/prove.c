@@ -1,0 +1,201 @@
+#include <errno.h>
+#include <linux/reboot.h>
+#include <stdio.h>
+#include <sys/reboot.h>
+#include <sys/stat.h>
+
+#include "lib/clock.h"
+#include "lib/file.h"
+#include "lib/lock.h"
+#include "lib/proc.h"
+
+#include "host/history.h"
+#include "host/keep.h"
+#include "host/prove.h"
+
+#define AGAIN_S 5
+#define PATIENCE_S 120 /* of a reboot that was asked for */
+
+/* ---- looking ---- */
+
+static int
+run_check(const char *path, struct err *e)
+{
+	const char *const argv[] = { path, NULL };
+	const struct proc_opts o = { .deadline_ms = PROVE_CHECK_S * 1000 };
+	struct proc p = { 0 };
+	char line[120];
+	int bad = proc_run(argv, &o, &p, e);
+
+	if (!bad && p.timed_out)
+		bad = err_set(e, ERR_REFUSED, "%s: no answer in %d s", path,
+			      PROVE_CHECK_S);
+	else if (!bad && p.status != 0)
+		bad = err_set(e, ERR_REFUSED, "%s: exit %d: %s", path, p.status,
+			      proc_last_line(&p, line, sizeof(line)));
+	proc_clear(&p);
+	return bad;
+}
+
+/* Editors and package managers leave files beside: only names that run-parts
+ * would take. */
+static bool
+is_check(const char *path, const char *name)
+{
+	return name_is_safe(name) && !strchr(name, '.') &&
+	       access(path, X_OK) == 0;
+}
+
+static int
+check_system(struct err *e)
+{
+	const char *const argv[] = { "systemctl", "is-active", "--quiet",
+				     "multi-user.target", NULL };
+	struct err why = { 0 };
+
+	if (!file_exists("/run/systemd/system"))
+		return 0;
+	if (proc_ok(argv, &(struct proc_opts){ .deadline_ms = 30000 }, &why) ==
+	    0)
+		return 0;
+	return err_set(e, ERR_REFUSED, "multi-user.target is not reached");
+}
+
+int
+prove_healthy(struct err *e)
+{
+	char **names;
+	int bad = check_system(e);
+	size_t i;
+
+	names = bad ? NULL : dir_names(PROVE_DIR);
+	for (i = 0; names && names[i] && !bad; i++) {
+		AUTO_FREE char *path =
+			base_printf("%s/%s", PROVE_DIR, names[i]);
+
+		if (is_check(path, names[i]))
+			bad = run_check(path, e);
+	}
+	names_free(names);
+	return bad;
+}
+
+/* ---- good ---- */
+
+static bool
+is_on_trial(const struct versioned *v)
+{
+	return *v->state.trial && str_eq(v->state.trial, v->running);
+}
+
+int
+prove_good(struct versioned *v, struct err *e)
+{
+	AUTO_CLEAR(lock) l = LOCK_NONE;
+	AUTO_FREE char *history = history_path(v);
+	char was[STATE_VERSION];
+
+	if (versioned_lock(v, &l, e) < 0 || versioned_refresh(v, e) < 0)
+		return -1;
+	if (!is_on_trial(v))
+		return 0;
+	snprintf(was, sizeof(was), "%s", v->state.good);
+	if (state_prove(&v->state, v->running, e) < 0 ||
+	    state_write(&v->state, v->dir, e) < 0)
+		return -1;
+	history_add(history, "proved", was, v->running, "it is the good one");
+	return keep_needed(v, NULL, NULL, NULL, e);
+}
+
+/* ---- waiting ---- */
+
+static int
+start_again(struct err *e)
+{
+	const char *const argv[] = { "reboot", NULL };
+	struct err ignored;
+
+	sync();
+	proc_ok(argv, &(struct proc_opts){ .deadline_ms = 30000 }, &ignored);
+	sleep(PATIENCE_S);
+	/* what was asked to stop does not; the disk is as synced as it gets */
+	sync();
+	reboot(RB_AUTOBOOT);
+	return err_sys(e, "reboot");
+}
+
+int
+prove_wait(struct versioned *v, int limit_s, struct err *e)
+{
+	int64_t end_ms = clock_boot_ms() + (int64_t)limit_s * 1000;
+	struct err why = { 0 };
+
+	while (is_on_trial(v)) {
+		AUTO_FREE char *words = NULL;
+
+		if (prove_healthy(&why) == 0 && prove_good(v, &why) == 0)
+			return 0;
+		if (clock_boot_ms() < end_ms) {
+			sleep(AGAIN_S);
+			if (versioned_refresh(v, e) < 0)
+				return -1;
+			continue;
+		}
+		words = base_printf("failed: not well after %d s: %s", limit_s,
+				    why.text);
+		fprintf(stderr, "edeploy: %s\n", words);
+		history_fell(v, v->running, words);
+		return start_again(e);
+	}
+	return 0;
+}
+
+/* ---- the unit ---- */
+
+static const char unit[] =
+	"# by edeploy: a version on trial becomes the good one when it is well,"
+	"\n# and the machine starts again when it is not in time\n"
+	"[Unit]\n"
+	"Description=Prove the version that eDeploy started\n"
+	"Documentation=man:edeploy(8)\n"
+	"DefaultDependencies=no\n"
+	"ConditionPathExists=/edeploy/boot.cfg\n"
+	"Conflicts=shutdown.target\n"
+	"Before=shutdown.target\n"
+	"# the emergency target is when it is needed most\n"
+	"IgnoreOnIsolate=yes\n"
+	"[Service]\n"
+	"ExecStart=/usr/sbin/edeploy prove --wait\n"
+	"Restart=on-failure\n"
+	"RestartSec=5\n";
+
+static const char watchdog[] =
+	"# by edeploy: a machine that hangs starts again, and falls back from "
+	"a\n# version on trial; nothing happens where there is no watchdog\n"
+	"[Manager]\n"
+	"RuntimeWatchdogSec=2min\n";
+
+#define SYSTEMD "/usr/lib/systemd"
+#define UNIT "edeploy-prove.service"
+
+int
+prove_install(const char *root, struct err *e)
+{
+	AUTO_FREE char *systemd = base_printf("%s" SYSTEMD "/system", root);
+	AUTO_FREE char *there = base_printf("%s/" UNIT, systemd);
+	AUTO_FREE char *wants = base_printf("%s/sysinit.target.wants", systemd);
+	AUTO_FREE char *link = base_printf("%s/" UNIT, wants);
+	AUTO_FREE char *conf = base_printf(
+		"%s" SYSTEMD "/system.conf.d/50-edeploy.conf", root);
+	struct stat st;
+
+	if (stat(systemd, &st) < 0 || !S_ISDIR(st.st_mode))
+		return 0;
+	if (file_write(there, unit, strlen(unit), 0644, e) < 0 ||
+	    file_write(conf, watchdog, strlen(watchdog), 0644, e) < 0 ||
+	    dir_make(wants, 0755, e) < 0)
+		return -1;
+	if (symlink("../" UNIT, link) < 0 && errno != EEXIST)
+		return err_sys(e, "%s", link);
+	return 0;
+}

@@ -1,0 +1,70 @@
+#ifndef HOST_STAGE_H
+#define HOST_STAGE_H
+
+#include "lib/sign.h"
+#include "lib/value.h"
+
+#include "rsyncd/pull.h"
+
+#include "roots/merge.h"
+
+#include "host/host.h"
+#include "host/versioned.h"
+
+/* A version that is built beside the one that runs: nothing that runs or boots
+ * sees it before it is named in boot.cfg.
+ *
+ * How files are shared with the running version: what lies below a merged path
+ * is copied, for both versions' people write there; what packages keep below
+ * /var is reflinked or copied, since some write it in place; everything else
+ * is one inode in both, whose bytes are hashed when it is shared, and again
+ * before a rollback. What is replaced by a rename, as package managers do,
+ * leaves the other version alone. */
+struct stage {
+	const struct host *host;
+	const struct versioned *on;
+	const char *to;
+	bool allow_downgrade;
+	struct seal *was_seal;
+	struct manifest *was; /* the running version as published */
+	struct seal *will_seal;
+	struct manifest *will;  /* the new one */
+	struct manifest *local; /* added to the running one, or NULL */
+	struct pull_result pulled;
+	struct value *notes; /* list of {"path", "what"}: what became of edits
+				here; out */
+};
+
+/* Read what is known of the running version. Clear in any case. */
+int stage_open(struct stage *s, const struct host *h,
+	       const struct versioned *on, const char *to, struct err *e);
+void stage_clear(struct stage *s);
+
+/* What fetching it would take; nothing is written. s->pulled, s->will. */
+int stage_look(struct stage *s, struct err *e);
+
+/* Bring it to roots/TO.new, every file checked. Goes on where it stopped. */
+int stage_fetch(struct stage *s, struct err *e);
+
+/* /etc and such merged, and what was added to the running version added to
+ * this one. ERR_REFUSED for accounts that cannot be merged. */
+int stage_merge(struct stage *s, struct err *e);
+
+/* roots/TO.new becomes roots/TO, with all that is beside it; durable. */
+int stage_settle(struct stage *s, struct err *e);
+
+/* Where the new root is as long as it is not settled. Owned. */
+char *stage_dir(const struct stage *s);
+
+/* ---- for the parts of it ---- */
+
+/* The edits that are known when both manifests are (host/stage_merge.c): adds
+ * to s->notes and writes nothing. */
+int stage_merge_look(struct stage *s, struct err *e);
+
+/* What is the running version's and nobody published (host/stage_carry.c). */
+int stage_carry(struct stage *s, struct err *e);
+
+void stage_note(struct stage *s, const char *path, const char *what);
+
+#endif

@@ -1,0 +1,191 @@
+/* Where what stands on a disk with versions beside one another. */
+#include <errno.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "lib/file.h"
+#include "lib/lock.h"
+#include "lib/mounts.h"
+
+#include "rsyncd/pull.h"
+
+#include "host/versioned.h"
+
+#define ROOTS "/edeploy/roots/"
+#define TRUST "var/lib/edeploy/trees.pub"
+
+static const char *const suffixes[] = { ".new",   ".fix",    ".old", ".record",
+					".local", ".mounts", ".grub" };
+
+char *
+versioned_root(const struct versioned *v, const char *version)
+{
+	return base_printf("%s/roots/%s", v->dir, version);
+}
+
+char *
+versioned_beside(const struct versioned *v, const char *version,
+		 const char *suffix)
+{
+	return base_printf("%s/roots/%s%s", v->dir, version, suffix);
+}
+
+bool
+versioned_name_ok(const char *version)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(suffixes); i++)
+		if (str_ends(version, suffixes[i]))
+			return false;
+	return name_is_safe(version);
+}
+
+/* ---- opening ---- */
+
+/* What "/" is on its file system: the last mount there counts. */
+static int
+find_running(struct versioned *v, struct err *e)
+{
+	AUTO_CLEAR(mounts) m = { 0 };
+	const char *name = NULL;
+	size_t i;
+
+	if (mounts_read(&m, e) < 0)
+		return -1;
+	for (i = 0; i < m.len; i++)
+		if (str_eq(m.at[i].where, "/")) {
+			name = strstr(m.at[i].from, ROOTS);
+			name = name ? name + strlen(ROOTS) : NULL;
+		}
+	if (!name || !name_is_safe(name))
+		return err_set(e, ERR_REFUSED,
+			       "/edeploy holds versions, and this system is "
+			       "none of them: boot the disk, or name its top "
+			       "with --root DIR");
+	snprintf(v->running, sizeof(v->running), "%s", name);
+	return 0;
+}
+
+int
+versioned_refresh(struct versioned *v, struct err *e)
+{
+	return state_read(&v->state, v->dir, e);
+}
+
+int
+versioned_open(struct versioned *out, const char *root, struct err *e)
+{
+	AUTO_FREE char *cfg = base_printf("%s/edeploy/boot.cfg", root);
+	struct stat st;
+
+	*out = (struct versioned){ .top = base_strdup(root),
+				   .dir = base_printf("%s/edeploy", root),
+				   .live = !*root };
+	if (lstat(cfg, &st) < 0)
+		return errno == ENOENT || errno == ENOTDIR
+			       ? 0
+			       : err_sys(e, "%s (only root may look)", cfg);
+	if (versioned_refresh(out, e) < 0)
+		return -1;
+	if (!out->live)
+		snprintf(out->running, sizeof(out->running), "%s",
+			 out->state.good);
+	else if (find_running(out, e) < 0)
+		return -1;
+	return 1;
+}
+
+void
+versioned_clear(struct versioned *v)
+{
+	free(v->top);
+	free(v->dir);
+	*v = (struct versioned){ 0 };
+}
+
+/* ---- versions ---- */
+
+bool
+versioned_has(const struct versioned *v, const char *version)
+{
+	AUTO_FREE char *root = versioned_root(v, version);
+	AUTO_FREE char *grub = versioned_beside(v, version, ".grub");
+	struct stat st;
+
+	return lstat(root, &st) == 0 && S_ISDIR(st.st_mode) &&
+	       file_exists(grub);
+}
+
+char **
+versioned_list(const struct versioned *v)
+{
+	AUTO_FREE char *dir = base_printf("%s/roots", v->dir);
+	char **names = dir_names(dir);
+	size_t i, n = 0;
+
+	if (!names)
+		return base_array(1, sizeof(*names));
+	for (i = 0; names[i]; i++) {
+		if (versioned_name_ok(names[i]) && versioned_has(v, names[i]))
+			names[n++] = names[i];
+		else
+			free(names[i]);
+	}
+	names[n] = NULL;
+	return names;
+}
+
+const char *
+versioned_next(const struct versioned *v)
+{
+	return *v->state.trial && v->state.left > 0 ? v->state.trial
+						    : v->state.good;
+}
+
+int
+versioned_lock(const struct versioned *v, struct lock *l, struct err *e)
+{
+	AUTO_FREE char *path = base_printf("%s/lock", v->dir);
+
+	if (lock_take(l, path, 0, e) == 0)
+		return 0;
+	return e->kind == ERR_REFUSED
+		       ? err_add(e, "another edeploy works on this host")
+		       : -1;
+}
+
+/* ---- what was published ---- */
+
+int
+versioned_trust(const struct versioned *v, struct sign_trust *out,
+		struct err *e)
+{
+	AUTO_FREE char *root = versioned_root(v, v->running);
+	AUTO_FREE char *path = base_printf("%s/" TRUST, root);
+
+	if (!file_exists(path))
+		return err_set(e, ERR_REFUSED,
+			       "/" TRUST " is not there: put the public key "
+			       "of those there who publish this role");
+	return sign_trust_read(out, path, e);
+}
+
+int
+versioned_record(const struct versioned *v, const char *version,
+		 struct seal **seal, struct manifest **m, struct err *e)
+{
+	AUTO_FREE char *path = versioned_beside(v, version, ".record");
+	struct sign_trust trust;
+	int known;
+
+	if (versioned_trust(v, &trust, e) < 0)
+		return -1;
+	known = record_read(path, &trust, seal, m, e);
+	if (known != 0)
+		return known < 0 ? -1 : 0;
+	return err_set(e, ERR_REFUSED,
+		       "%s: nothing there tells how %s was published; "
+		       "\"edeploy verify --fix %s\" brings it again",
+		       path, version, version);
+}

@@ -1,0 +1,219 @@
+"""A disk with versions beside one another, without a machine: an ext4 in a file,
+mounted in a namespace of the test's own, with a version that edeployctl
+published and pulled, laid out as an installation does it."""
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "..", "rsyncd"))
+import shelf_lab as shelf  # noqa: E402
+from shelf_lab import check, end, put  # noqa: E402,F401
+
+ROLE = "app"
+MB = 1 << 20
+
+
+def own_namespace():
+    """The rest runs with mounts that nobody else sees, or not at all."""
+    if os.geteuid() != 0:
+        print("1..0 # SKIP mounting wants root")
+        sys.exit(0)
+    if "VERSIONED_LAB" not in os.environ:
+        os.environ["VERSIONED_LAB"] = "1"
+        os.execvp("unshare", ["unshare", "-m", "--propagation", "private",
+                              sys.executable, *sys.argv])
+
+
+def make_tree(top, version):
+    """Small, and of all classes; /bin/sh runs hooks."""
+    put(f"{top}/usr/bin/tool", f"tool {version}\n", 0o755)
+    put(f"{top}/usr/lib/same.so", shelf.noise(5, 300000), 0o755, 10**18)
+    put(f"{top}/usr/lib/other.so",
+        shelf.noise(6, 200000) + version.encode() * 5000, 0o755)
+    os.makedirs(f"{top}/usr/lib/systemd/system", exist_ok=True)
+    for name in ("bin", "sbin"):
+        os.makedirs(f"{top}/usr/{name}", exist_ok=True)
+        os.symlink(f"usr/{name}", f"{top}/{name}")
+    os.symlink("usr/lib", f"{top}/lib")
+    shutil.copy(shutil.which("busybox"), f"{top}/usr/bin/busybox")
+    os.utime(f"{top}/usr/bin/busybox", (1e9, 1e9))
+    for name in ("sh", "cat", "test", "echo", "mount"):
+        os.symlink("busybox", f"{top}/usr/bin/{name}")
+    put(f"{top}/usr/sbin/init", "#!/bin/sh\n", 0o755, 10**18)
+    put(f"{top}/boot/vmlinuz-6.1.{version[-1]}", f"kernel {version}\n")
+    put(f"{top}/boot/initrd.img-6.1.{version[-1]}", f"initrd {version}\n")
+    put(f"{top}/etc/app.conf", f"port = 1\nnew in {version}\n")
+    put(f"{top}/etc/both.conf", f"both {version}\n")
+    put(f"{top}/etc/same.conf", "the same\n", mtime=10**18)
+    put(f"{top}/etc/fstab", "# none\n", mtime=10**18)
+    put(f"{top}/etc/passwd", "root:x:0:0:root:/root:/bin/sh\n"
+        + f"svc{version[-1]}:x:10{version[-1]}:100::/:/bin/false\n")
+    put(f"{top}/etc/group", "root:x:0:\n")
+    put(f"{top}/etc/shadow", "root:*:1:\n", 0o600)
+    put(f"{top}/var/lib/dpkg/status", f"Package: app\nVersion: {version}\n")
+    put(f"{top}/var/lib/app/seed", f"seed {version}\n")
+    os.makedirs(f"{top}/home")
+    os.makedirs(f"{top}/edeploy")
+    if version != "V1":
+        put(f"{top}/usr/share/new-{version}", "new\n")
+
+
+def manifest(root, paths):
+    """roots/VERSION.local as an installation writes it."""
+    lines, size = [], 0
+    every = {"."}
+    for path in paths:
+        parts = path.split("/")
+        every |= {"/".join(parts[:i]) for i in range(1, len(parts) + 1)}
+    for path in sorted(every, key=lambda p: [] if p == "." else p.split("/")):
+        st = os.lstat(f"{root}/{path}")
+        time = f"{st.st_mtime_ns // 10**9}.{st.st_mtime_ns % 10**9:09d}"
+        head = f"{st.st_mode & 0o7777:o} {st.st_uid} {st.st_gid} {time}"
+        if os.path.isdir(f"{root}/{path}"):
+            lines.append(f"d {head} {path}")
+            continue
+        with open(f"{root}/{path}", "rb") as f:
+            data = f.read()
+        digest = hashlib.blake2b(data, digest_size=32).hexdigest()
+        lines.append(f"f {head} {len(data)} {digest} {path}")
+        size += len(data)
+    return (f"edeploy-manifest 1\nhash blake2b-256\nentries {len(lines)}\n"
+            f"bytes {size}\n" + "".join(x + "\n" for x in lines))
+
+
+class Lab:
+    def __init__(self, edeploy, edeployctl, mb=48):
+        self.edeploy = os.path.abspath(edeploy)
+        self.dir = tempfile.mkdtemp(prefix="versioned_lab.")
+        self.site = f"{self.dir}/site"
+        self.key = f"{self.dir}/key"
+        self.ctl = shelf.Ctl(os.path.abspath(edeployctl), self.site, self.key)
+        subprocess.run([os.path.abspath(edeployctl), "key", self.key],
+                       check=True, capture_output=True)
+        self.top = f"{self.dir}/disk"
+        os.mkdir(self.top)
+        image = f"{self.dir}/image"
+        with open(image, "wb") as f:
+            f.truncate(mb * MB)
+        subprocess.run(["mkfs.ext4", "-q", "-F", image], check=True)
+        subprocess.run(["mount", "-o", "loop", image, self.top], check=True)
+
+    def close(self):
+        subprocess.run(["umount", "-l", self.top], check=False)
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def tree(self, version):
+        return f"{self.dir}/tree-{version}"
+
+    def publish(self, version, change=None):
+        make_tree(self.tree(version), version)
+        if change:
+            change(self.tree(version))
+        code, out, err = self.ctl.run("publish", ROLE, version,
+                                      self.tree(version), "--new-ids")
+        if code:
+            raise SystemExit(f"Bail out! publish {version}: {out}{err}")
+
+    # ---- the disk ----
+
+    def root(self, version, path=""):
+        return f"{self.top}/edeploy/roots/{version}{path}"
+
+    def state(self, path):
+        return f"{self.top}/edeploy/state{path}"
+
+    def get(self, version, path):
+        try:
+            with open(self.root(version, path)) as f:
+                return f.read()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def install(self, version):
+        """What the agent leaves behind."""
+        top, root = self.top, self.root(version)
+        for name in ("dev", "proc", "run", "sys"):
+            os.mkdir(f"{top}/{name}")
+        os.mkdir(f"{top}/edeploy", 0o700)
+        for name in ("grub", "roots", "state", "sysroot"):
+            os.mkdir(f"{top}/edeploy/{name}")
+        subprocess.run([self.ctl.program, "pull", ROLE, version, root,
+                        "--from", self.ctl.trees(), "--trust",
+                        self.key + ".pub", "--record", root + ".record"],
+                       check=True, capture_output=True)
+        for name in ("passwd", "group", "shadow"):
+            os.makedirs(root + ".record/etc", exist_ok=True)
+            shutil.copy(f"{root}/etc/{name}", f"{root}.record/etc/{name}")
+        put(f"{root}/var/lib/edeploy/conf",
+            f"VERS={version}\nROLE={ROLE}\nRSERV=127.0.0.1\nRSERV_PORT=873\n"
+            f"TREE={self.ctl.trees()}\nMACHINE=7\n")
+        shutil.copy(self.key + ".pub", f"{root}/var/lib/edeploy/trees.pub")
+        put(f"{root}/usr/sbin/edeploy", "the command of this host\n", 0o755)
+        put(f"{root}/etc/fstab", "UUID=mine / ext4 defaults 0 1\n")
+        put(f"{root}/etc/hostname", "host7\n")
+        put(root + ".local", manifest(root, [
+            "var/lib/edeploy/conf", "var/lib/edeploy/trees.pub",
+            "usr/sbin/edeploy", "etc/fstab", "etc/hostname"]))
+        for name in ("var", "home"):
+            shutil.copytree(f"{root}/{name}", self.state(f"/{name}"),
+                            symlinks=True)
+        put(self.state("/var/log/edeploy/vars"), "PROFILE=vm\n")
+        put(root + ".mounts", "# edeploy mounts 1\nstate home\nstate var\n"
+            "version var/lib/dpkg\nversion var/lib/edeploy\n")
+        put(root + ".grub",
+            f"set ed_kernel='/edeploy/roots/{version}/boot/vmlinuz-6.1.1'\n"
+            f"set ed_initrd='/edeploy/roots/{version}/boot/initrd.img-6.1.1'\n"
+            "set ed_args='console=ttyS0 quote='\\''x'\\'''\n")
+        self.write_cfg(gen=1, good=version)
+
+    def write_cfg(self, gen, good, prev="", trial="", left=0):
+        text = ("# edeploy: written by edeploy alone, read by GRUB\n"
+                f"set ed_gen={gen}\nset ed_good={good}\nset ed_prev={prev}\n"
+                f"set ed_try={trial}\nset ed_left={left}\nset ed_again=0\n")
+        put(f"{self.top}/edeploy/boot.cfg", text.ljust(511, "#") + "\n")
+
+    def cfg(self):
+        with open(f"{self.top}/edeploy/boot.cfg") as f:
+            rows = [x[7:].strip().split("=") for x in f if x[:4] == "set "]
+        return dict(rows)
+
+    def prove(self):
+        """As the trial's own prove does, once it runs."""
+        now = self.cfg()
+        self.write_cfg(int(now["gen"]) + 2, now["try"], now["good"])
+
+    # ---- the command ----
+
+    def call(self, *words, **more):
+        p = subprocess.run([self.edeploy, *words, "--root", self.top],
+                           text=True, capture_output=True, timeout=120,
+                           **more)
+        return p.returncode, p.stdout, p.stderr
+
+    def json(self, *words):
+        code, out, err = self.call(*words, "--json")
+        try:
+            return code, json.loads(out)
+        except ValueError:
+            return code, f"{out}{err}"
+
+    def names(self):
+        return sorted(os.listdir(self.root("")))
+
+    def snapshot(self):
+        """Every name with what a stat tells, and links' counts: what must not
+        change is equal to before. But for the lock, and mount points."""
+        seen = {}
+        for folder, dirs, files in os.walk(self.top):
+            for name in dirs + files:
+                path = f"{folder}/{name}"
+                st = os.lstat(path)
+                if name != "lock":
+                    seen[path] = (st.st_mode, st.st_size, st.st_ino,
+                                  st.st_mtime_ns if name in files else 0)
+        return seen
