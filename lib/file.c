@@ -3,13 +3,13 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
 #include "lib/base.h"
 #include "lib/buf.h"
 #include "lib/file.h"
+#include "lib/remove.h"
 
 static int
 read_all(int fd, const char *path, size_t max, struct buf *b, struct err *e)
@@ -233,22 +233,10 @@ by_bytes(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static int
-remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
-{
-	(void)st;
-	(void)type;
-	(void)at;
-	return remove(path);
-}
-
 int
 dir_remove(const char *path, struct err *e)
 {
-	if (nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0 &&
-	    errno != ENOENT)
-		return err_sys(e, "remove %s", path);
-	return 0;
+	return remove_all(AT_FDCWD, path, path, e);
 }
 
 char **

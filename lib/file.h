@@ -37,8 +37,9 @@ int dir_make(const char *path, mode_t mode, struct err *e);
  * failure. -1 with errno. */
 int fd_look_like(int fd, const struct stat *like);
 
-/* Remove a directory with all that is below it, following no link. Nothing
- * there is no failure. ERR_SYS. */
+/* Remove a directory with all that is below it, following no link; what is
+ * mounted in it stays (lib/remove.h). Nothing there is no failure. ERR_SYS,
+ * ERR_REFUSED. */
 int dir_remove(const char *path, struct err *e);
 
 /* All of `bytes` to `fd`, whatever write(2) takes at once. ERR_SYS. */

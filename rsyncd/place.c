@@ -3,7 +3,6 @@
  * keep. */
 #include "rsyncd/place.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -14,6 +13,7 @@
 
 #include "lib/base.h"
 #include "lib/beneath.h"
+#include "lib/remove.h"
 #include "rsyncd/dress.h"
 
 #define HOLE 4096
@@ -34,34 +34,6 @@ place_parent(int top, const char *path, const char **base, struct err *e)
 
 /* ---- away ---- */
 
-static int
-remove_below(int parent, const char *base, const char *path, struct err *e)
-{
-	int fd = open_beneath(parent, base, O_RDONLY | O_DIRECTORY, 0);
-	DIR *d = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *x;
-	int bad = 0;
-
-	if (!d) {
-		if (fd >= 0)
-			close(fd);
-		return err_sys(e, "%s", path);
-	}
-	while (bad == 0 && (x = readdir(d))) {
-		if (str_eq(x->d_name, ".") || str_eq(x->d_name, ".."))
-			continue;
-		if (unlinkat(fd, x->d_name, 0) < 0)
-			bad = errno == EISDIR || errno == EPERM
-				      ? remove_below(fd, x->d_name, path, e)
-				      : err_sys(e, "remove %s/%s", path,
-						x->d_name);
-	}
-	closedir(d);
-	if (bad == 0 && unlinkat(parent, base, AT_REMOVEDIR) < 0)
-		return err_sys(e, "remove %s", path);
-	return bad;
-}
-
 int
 place_remove(int top, const char *path, bool all, struct err *e)
 {
@@ -76,7 +48,7 @@ place_remove(int top, const char *path, bool all, struct err *e)
 		return err_sys(e, "remove %s", path);
 	if (unlinkat(parent, base, AT_REMOVEDIR) == 0)
 		return 0;
-	return all ? remove_below(parent, base, path, e)
+	return all ? remove_all(parent, base, path, e)
 		   : err_sys(e, "remove %s", path);
 }
 

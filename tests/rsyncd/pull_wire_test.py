@@ -462,6 +462,26 @@ def check_mounts(direct):
         must("umount", f"{into}/usr")
 
 
+def check_strict(direct):
+    """What is no part of the tree goes, but never what is mounted."""
+    into = f"{top}/s"
+    right("before strangers come", pull(1, into, direct), 1, into)
+    os.makedirs(f"{into}/usr/new/data")
+    must("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs",
+         f"{into}/usr/new/data")
+    kept = f"{into}/usr/new/data/kept"
+    try:
+        with open(kept, "w") as f:
+            f.write("x")
+        refused("a stranger that is a mount", pull(1, into, direct,
+                                                   "--strict"),
+                "usr/new/data stays, as something is mounted there")
+        check("and what is in it is", os.path.exists(kept))
+    finally:
+        must("umount", f"{into}/usr/new/data")
+    right("without it", pull(1, into, direct, "--strict"), 1, into)
+
+
 def main():
     if os.geteuid() != 0 or not shutil.which("nginx") or \
             not shutil.which("rsync"):
@@ -483,6 +503,7 @@ def main():
     check_kills(server, direct)
     check_full(direct)
     check_mounts(direct)
+    check_strict(direct)
     print(f"1..{count}")
     return failed > 0
 

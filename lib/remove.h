@@ -1,0 +1,12 @@
+#ifndef LIB_REMOVE_H
+#define LIB_REMOVE_H
+
+#include "lib/err.h"
+
+/* Remove `name` in the folder `dirfd` (or AT_FDCWD), whatever it is, with all
+ * that is below it; `path` is what messages call it. No link is followed. What
+ * is mounted there stays with all that is on it, and ends the work:
+ * ERR_REFUSED. Nothing there is no failure. ERR_SYS. */
+int remove_all(int dirfd, const char *name, const char *path, struct err *e);
+
+#endif
