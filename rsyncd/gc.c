@@ -9,6 +9,7 @@
 
 #include "lib/base.h"
 #include "lib/file.h"
+#include "lib/mounts.h"
 
 #include "rsyncd/gc.h"
 #include "rsyncd/publish_parts.h"
@@ -201,6 +202,27 @@ clean_folder(struct cleaning *c, const char *role, const char *version,
 	return failed;
 }
 
+/* Who builds a role in its view has /proc and /dev mounted there. */
+static int
+check_mounts(const char *view, struct err *e)
+{
+	AUTO_FREE char *real = realpath(view, NULL);
+	AUTO_CLEAR(mounts) m = { 0 };
+	size_t i, len;
+
+	if (!real || mounts_read(&m, e) < 0)
+		return real ? -1 : err_sys(e, "%s", view);
+	len = strlen(real);
+	for (i = 0; i < m.len; i++)
+		if (str_starts(m.at[i].where, real) &&
+		    (m.at[i].where[len] == '/' || m.at[i].where[len] == '\0'))
+			return err_set(e, ERR_REFUSED,
+				       "%s is mounted in a view that is to be "
+				       "removed: unmount it, and try again",
+				       m.at[i].where);
+	return 0;
+}
+
 /* Its view, which leaves the sight of clients at once. */
 static int
 remove_view(struct cleaning *c, const char *role, const char *version,
@@ -216,6 +238,8 @@ remove_view(struct cleaning *c, const char *role, const char *version,
 
 	if (!file_exists(view))
 		return 0;
+	if (check_mounts(view, e) < 0)
+		return -1;
 	if (c->o->removed)
 		c->o->removed(c->o->ctx, shown, 0);
 	if (c->o->dry_run)
@@ -226,15 +250,16 @@ remove_view(struct cleaning *c, const char *role, const char *version,
 	return dir_remove(gone, e);
 }
 
-/* HEAD goes first: from then on the version is not there, for anybody. */
+/* The view first, since without a HEAD nobody knows any more that it is one of
+ * a version: whatever ends this between the two, the next one goes on. */
 static int
 remove_version(struct cleaning *c, const struct shelf *s, size_t i,
 	       struct err *e)
 {
 	const char *version = s->at[i].name;
 
-	if (remove_file(c, s->role, version, "HEAD", e) < 0 ||
-	    remove_view(c, s->role, version, e) < 0)
+	if (remove_view(c, s->role, version, e) < 0 ||
+	    remove_file(c, s->role, version, "HEAD", e) < 0)
 		return -1;
 	c->out->versions++;
 	return 0;

@@ -23,7 +23,8 @@ struct maker {
 static int
 signature_of(const struct content *c, int dirfd, struct buf *out, struct err *e)
 {
-	AUTO_CLOSE int fd = open_beneath(dirfd, c->first->path, O_RDONLY, 0);
+	AUTO_CLOSE int fd =
+		open_beneath(dirfd, c->first->path, O_RDONLY | O_NONBLOCK, 0);
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) < 0)

@@ -1,6 +1,7 @@
 /* A delta between two trees: every new content that the old tree lacks, paired
  * with what it likeliest came from, patched in all ways that are worth
  * trying, replayed, and written in the manifest's order. */
+#include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -49,7 +50,10 @@ open_side(struct side *s, int dirfd, const struct content *c, struct err *e)
 {
 	struct stat st;
 
-	s->fd = open_beneath(dirfd, c->first->path, O_RDONLY, 0);
+	s->fd = open_beneath(dirfd, c->first->path, O_RDONLY | O_NONBLOCK, 0);
+	if (s->fd < 0 &&
+	    (errno == ENOENT || errno == ENOTDIR || errno == ELOOP))
+		return changed(c, e);
 	if (s->fd < 0 || fstat(s->fd, &st) < 0)
 		return err_sys(e, "%s", c->first->path);
 	s->size = c->size;

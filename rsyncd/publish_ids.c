@@ -1,6 +1,7 @@
 /* Trees carry numbers, not names: a build that gave mysql another number than
  * the version before would hand /var/lib/mysql of every upgraded host to
  * somebody else. So names keep their numbers, or publishing ends here. */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 
@@ -81,14 +82,24 @@ parse(struct ids *ids, char *text)
 }
 
 static int
-read_new(struct ids *ids, int dirfd, const char *path, struct err *e)
+read_new(struct ids *ids, const struct publishing *p, int dirfd,
+	 const char *path, struct err *e)
 {
 	AUTO_CLOSE int fd = open_beneath(dirfd, path, O_RDONLY, 0);
 	AUTO_FREE char *there = NULL;
 	char *text = NULL;
 
-	if (fd < 0)
+	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
 		return 0; /* a tree without users */
+	if (fd < 0 && errno == ELOOP && p->o->new_ids)
+		return 0;
+	if (fd < 0 && errno == ELOOP)
+		return err_set(e, ERR_REFUSED,
+			       "%s is a link, or behind one: whether numbers "
+			       "differ is not known (--new-ids: they may)",
+			       path);
+	if (fd < 0)
+		return err_sys(e, "%s", path);
 	there = base_printf("/proc/self/fd/%d", fd);
 	if (file_read(there, IDS_TEXT_MAX, &text, NULL, e) < 0)
 		return err_add(e, "%s", path);
@@ -143,7 +154,7 @@ compare_file(const struct publishing *p, int dirfd,
 	     const char *path, struct found *out, struct err *e)
 {
 	struct ids was = { 0 }, is = { 0 };
-	int failed = read_new(&is, dirfd, path, e) < 0 ||
+	int failed = read_new(&is, p, dirfd, path, e) < 0 ||
 		     read_old(&was, p, old, m, path, e) < 0;
 
 	if (!failed)

@@ -3,6 +3,7 @@
  * lock of all is held only while a role's is taken, except by gc. */
 #include <errno.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/base.h"
@@ -86,9 +87,19 @@ publish_lock_all(const char *top, struct lock *all, struct lock **roles,
 
 /* ---- what interrupted work left ---- */
 
-/* Remove `dir`/NAME where NAME is `head` and what mkdtemp made of it. */
+/* A version may be called as what file_replace leaves for a moment. */
+static bool
+is_folder(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+/* Remove `dir`/NAME, a folder or not, where NAME is `head` and what mkdtemp
+ * made of it. */
 static int
-sweep(const char *dir, const char *head, struct err *e)
+sweep(const char *dir, const char *head, bool folder, struct err *e)
 {
 	char **names = dir_names(dir);
 	int failed = 0;
@@ -98,7 +109,8 @@ sweep(const char *dir, const char *head, struct err *e)
 		AUTO_FREE char *path = base_printf("%s/%s", dir, names[i]);
 
 		if (str_starts(names[i], head) &&
-		    strlen(names[i]) == strlen(head) + RANDOM_LEN)
+		    strlen(names[i]) == strlen(head) + RANDOM_LEN &&
+		    is_folder(path) == folder)
 			failed = dir_remove(path, e);
 	}
 	names_free(names);
@@ -122,8 +134,8 @@ sweep_metadata(const char *top, const char *role, struct err *e)
 		for (k = 0; tos && tos[k] && !failed; k++) {
 			AUTO_FREE char *to = base_printf("%s/%s", dir, tos[k]);
 
-			failed = sweep(to, "add_only.new.", e) < 0 ||
-				 sweep(to, "exclude.new.", e) < 0;
+			failed = sweep(to, "add_only.new.", false, e) < 0 ||
+				 sweep(to, "exclude.new.", false, e) < 0;
 		}
 		names_free(tos);
 	}
@@ -138,9 +150,9 @@ publish_sweep(const char *top, const char *role, struct err *e)
 	AUTO_FREE char *install = base_printf("%s/install", top);
 	AUTO_FREE char *view = base_printf(".%s.publish-", role);
 
-	return sweep(role_dir, ".publish-", e) < 0 ||
-			       sweep(role_dir, "HEAD.new.", e) < 0 ||
-			       sweep(install, view, e) < 0 ||
+	return sweep(role_dir, ".publish-", true, e) < 0 ||
+			       sweep(role_dir, "HEAD.new.", false, e) < 0 ||
+			       sweep(install, view, true, e) < 0 ||
 			       sweep_metadata(top, role, e) < 0
 		       ? -1
 		       : 0;
