@@ -14,6 +14,18 @@
 
 /* ---- open ---- */
 
+/* A record that is damaged, or signed with a key of former days. */
+static void
+say_unknown(const struct job *j, struct err *e)
+{
+	AUTO_FREE char *line =
+		base_printf("%s: the base is looked through instead", e->text);
+
+	if (j->o->source.say)
+		j->o->source.say(j->o->source.ctx, line);
+	*e = (struct err){ 0 };
+}
+
 static int
 learn(struct job *j, struct err *e)
 {
@@ -24,9 +36,13 @@ learn(struct job *j, struct err *e)
 	if (o->base_record)
 		known = record_read(o->base_record, o->trust, &j->base.seal,
 				    &j->base.m, e);
-	if (known < 0)
+	if (known > 0)
+		return 0;
+	if (known < 0 && e->kind == ERR_SYS)
 		return -1;
-	return known ? 0 : walk(&w, &j->base.m, e);
+	if (known < 0)
+		say_unknown(j, e);
+	return walk(&w, &j->base.m, e);
 }
 
 /* A base is read while the folder is written. */

@@ -32,8 +32,9 @@ struct pull_opts {
 	const char *version;     /* NULL: what ROLE/HEAD names */
 	const char *into;        /* made if it is not there */
 	const char *base;        /* a folder, or NULL */
-	const char *base_record; /* where the base's record is; NULL: it has
-				    none, and is looked through instead */
+	const char *base_record; /* where the base's record is; NULL, or one
+				    that cannot be believed: the base is looked
+				    through instead */
 	const char *record; /* folder to keep seal and manifest in, or NULL */
 	/* How the file at this path may be shared; NULL: all as share says. */
 	enum pull_share (*share_of)(void *ctx, const char *path);
