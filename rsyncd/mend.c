@@ -177,9 +177,11 @@ mend_clear(struct mending *m)
 /* ---- making it ---- */
 
 static int
-copy_part(struct job *j, int from, int to, const struct plan_part *ours,
-	  const struct plan_part *theirs, struct err *e)
+copy_part(struct job *j, int from, const struct coming *c,
+	  const struct plan_part *ours, const struct plan_part *theirs,
+	  struct err *e)
 {
+	const struct manifest_entry *x = &j->m->entry[c->entry];
 	uint64_t done = 0;
 
 	while (done < theirs->len) {
@@ -189,13 +191,13 @@ copy_part(struct job *j, int from, int to, const struct plan_part *ours,
 		ssize_t n =
 			pread(from, j->room[0], want, (off_t)(ours->at + done));
 		struct place_bytes b = { j->room[0], (size_t)n,
-					 theirs->at + done, false };
+					 theirs->at + done, x->sparse };
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0) /* shorter now: the whole hash will tell */
 			return 0;
-		if (place_write(to, &b, "a file that is mended", e) < 0)
+		if (place_write(c->fd, &b, x->path, e) < 0)
 			return -1;
 		done += (uint64_t)n;
 	}
@@ -227,16 +229,20 @@ begin_one(struct take *t, const struct mending *m, size_t i, struct err *e)
 	struct job *j = t->j;
 	size_t content = t->content[i], k;
 	struct coming *c = base_alloc(sizeof(*c));
+	const struct manifest_entry *x;
 
 	t->coming[content] = c;
 	c->by_reading = true;
 	c->entry = take_place(j, content);
 	c->left = bytes_to_come(j, &t->want[i]);
-	c->fd = place_open(j->into, j->m->entry[c->entry].path, e);
+	x = &j->m->entry[c->entry];
+	c->fd = place_open(j->into, x->path, e);
 	if (c->fd < 0)
 		return -1;
+	if (ftruncate(c->fd, (off_t)x->size) < 0) /* it may end in a hole */
+		return err_sys(e, "%s", x->path);
 	for (k = 0; k < t->want[i].parts; k++)
-		if (copy_part(j, m->from[i].fd, c->fd, &m->from[i].ours[k],
+		if (copy_part(j, m->from[i].fd, c, &m->from[i].ours[k],
 			      &m->part[i][k], e) < 0)
 			return -1;
 	return 0;

@@ -176,7 +176,7 @@ place_part(struct part *p, struct err *e)
 	if (begin_coming(p, e) < 0)
 		return -1;
 	x = &p->t->j->m->entry[p->c->entry];
-	b.sparse = x->sparse && !p->c->by_reading;
+	b.sparse = x->sparse;
 	if (place_write(p->c->fd, &b, x->path, e) < 0)
 		return -1;
 	return p->c->by_reading ? count_part(p, e) : hash_part(p, e);
