@@ -51,17 +51,33 @@ meet_stranger(void *ctx, const char *path, struct err *e)
 	return j->o->dry_run ? 0 : place_remove(j->into, path, true, e);
 }
 
+/* What is no folder where one is to be; a link may lead to what somebody
+ * moved elsewhere. */
+static int
+clear_for_folder(struct job *j, const struct manifest_entry *x, struct err *e)
+{
+	if (j->o->strict)
+		return place_remove(j->into, x->path, false, e);
+	return err_set(e, ERR_REFUSED,
+		       "%s/%s is no folder, and should be one: move it away "
+		       "(strict: it is removed)",
+		       j->o->into, x->path);
+}
+
 /* What is in the way and no folder's or file's business to give way to. */
 static int
 clear_way(struct job *j, const struct manifest_entry *x, struct err *e)
 {
 	struct stat st;
 
-	if (x->type == 'd' || j->o->dry_run ||
-	    fstatat(j->into, x->path, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-	    !S_ISDIR(st.st_mode))
+	if (j->o->dry_run ||
+	    fstatat(j->into, x->path, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return 0;
-	return place_remove(j->into, x->path, j->o->strict, e);
+	if (x->type == 'd')
+		return clear_for_folder(j, x, e);
+	return S_ISDIR(st.st_mode)
+		       ? place_remove(j->into, x->path, j->o->strict, e)
+		       : 0;
 }
 
 static int
@@ -318,8 +334,12 @@ sync_all(struct job *j, struct err *e)
 			continue;
 		for (k = 0; k < n && seen[k] != st.st_dev; k++)
 			;
-		if (k < n || n == ARRAY_LEN(seen))
+		if (k < n)
 			continue;
+		if (n == ARRAY_LEN(seen)) { /* so many that it is all */
+			sync();
+			return 0;
+		}
 		seen[n++] = st.st_dev;
 		fd = open_beneath(j->into, j->m->entry[i].path,
 				  O_RDONLY | O_DIRECTORY, 0);

@@ -1,240 +1,10 @@
 /* Pulls of every way, from a folder, between trees with all that a tree can
  * have. What comes out is compared by verify and by rsync, which knows nothing
  * of us. */
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
-#include <sys/wait.h>
-#include <sys/xattr.h>
-
-#include "lib/proc.h"
-#include "rsyncd/pull.h"
-#include "tests/rsyncd/shop.h"
+#include "tests/rsyncd/grove.h"
 #include "tests/test.h"
 
-#define BIG (3UL << 20)
-
-static char top[] = "/tmp/pull_test.XXXXXX";
 static struct shop shop;
-static bool have_rsync;
-
-static char *
-in_top(const char *path)
-{
-	return base_printf("%s/%s", top, path);
-}
-
-/* ---- trees ---- */
-
-static void
-put(const char *dir, const char *path, const void *bytes, size_t len,
-    mode_t mode)
-{
-	AUTO_FREE char *full = base_printf("%s/%s/%s", top, dir, path);
-	struct err e = { 0 };
-
-	unlink(full);
-	shop_must(file_write(full, bytes, len, 0600, &e), &e);
-	if (chmod(full, mode) < 0)
-		abort();
-}
-
-static void
-text(const char *dir, const char *path, const char *words)
-{
-	put(dir, path, words, strlen(words), 0644);
-}
-
-/* Bytes that do not compress, from a seed; every `step`th changed. */
-static void
-noise(const char *dir, const char *path, size_t len, unsigned seed, size_t step)
-{
-	AUTO_FREE char *b = base_alloc(len);
-	size_t i;
-
-	for (i = 0; i < len; i++) {
-		seed = seed * 1103515245u + 12345u;
-		b[i] = (char)(seed >> 16);
-	}
-	for (i = step / 2; step && i < len; i += step)
-		b[i] ^= 1;
-	put(dir, path, b, len, 0640);
-}
-
-static void
-in_dir(const char *dir, const char *path, char out[512])
-{
-	snprintf(out, 512, "%s/%s/%s", top, dir, path);
-}
-
-static void
-must(int bad)
-{
-	if (bad != 0) {
-		perror("pull_test");
-		abort();
-	}
-}
-
-static void
-specials(const char *dir)
-{
-	char a[512], b[512];
-	char *hole = base_alloc(1 << 20);
-
-	in_dir(dir, "bin/su", a);
-	in_dir(dir, "bin/sulogin", b);
-	must(link(a, b));
-	must(chown(a, 0, 12));
-	must(chmod(a, 04755));
-	in_dir(dir, "etc/mtab", b);
-	must(symlink("../proc/mounts", b));
-	must(lchown(b, 5, 6));
-	in_dir(dir, "dev", b);
-	must(mkdir(b, 0755));
-	in_dir(dir, "dev/null", b);
-	must(mknod(b, S_IFCHR | 0666, makedev(1, 3)));
-	in_dir(dir, "dev/pipe", b);
-	must(mkfifo(b, 0600));
-	in_dir(dir, "bin/ping", b);
-	must(setxattr(b, "security.capability",
-		      "\1\0\0\2\0\40\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 20, 0));
-	in_dir(dir, "etc", b);
-	must(setxattr(b, "trusted.mark", "x\0y", 3, 0));
-	in_dir(dir, "var/tmp", b);
-	must(mkdir(b, 0700));
-	must(chmod(b, 01777));
-	in_dir(dir, "var/mail", b);
-	must(mkdir(b, 0700));
-	must(chown(b, 0, 8));
-	must(chmod(b, 02775));
-	text(dir, "var/mail/box", "mail\n");
-	memcpy(hole + 300000, "middle", 6);
-	put(dir, "var/sparse", hole, 1 << 20, 0600);
-	in_dir(dir, "var/sparse", b);
-	must(truncate(b, 0) || truncate(b, 1 << 20));
-	AUTO_CLOSE int fd = open(b, O_WRONLY);
-	must(pwrite(fd, "middle", 6, 300000) != 6);
-	free(hole);
-}
-
-static void
-make_tree(const char *dir, unsigned version)
-{
-	char words[64];
-	size_t i;
-
-	snprintf(words, sizeof(words), "version %u\n", version);
-	text(dir, "etc/version", words);
-	text(dir, "etc/empty", "");
-	text(dir, "etc/odd name\twith \\ and \x01", "odd\n");
-	text(dir, "bin/su", "su\n");
-	text(dir, "bin/ping", "ping\n");
-	text(dir, "usr/share/doc/a/copyright", "the same\n");
-	text(dir, "usr/share/doc/b/copyright", "the same\n");
-	text(dir, "usr/share/doc/c/copyright", "the same\n");
-	noise(dir, "usr/lib/big.so", BIG, 1, version * 200001);
-	noise(dir, "usr/lib/steady.so", BIG / 3, 2, 0);
-	snprintf(words, sizeof(words), "usr/lib/mod-%u/fast.ko", version);
-	noise(dir, words, 300000, 3, version * 50001);
-	for (i = 0; i < 40; i++) {
-		snprintf(words, sizeof(words), "usr/share/f%zu", i);
-		noise(dir, words, 100 + 997 * i, (unsigned)i + 10,
-		      i % 4 == 0 ? version * 61 : 0);
-	}
-	text(dir, "var/log/x", "log\n");
-	specials(dir);
-}
-
-/* The same times everywhere: as publish carries them over. */
-static void
-same_times(const char *dir)
-{
-	const struct timespec fixed[2] = { { 1700000000, 5 },
-					   { 1700000000, 123456789 } };
-	AUTO(manifest) m = NULL;
-	AUTO_FREE char *path = in_top(dir);
-	size_t i;
-
-	m = shop_walk(path);
-	for (i = m->len; i-- > 0;) {
-		char full[512];
-
-		in_dir(dir, m->entry[i].path, full);
-		must(utimensat(AT_FDCWD, full, fixed, AT_SYMLINK_NOFOLLOW));
-	}
-}
-
-/* ---- comparing ---- */
-
-static void
-say_differs(void *ctx, const char *path, const char *what)
-{
-	(void)ctx;
-	printf("# differs: %s: %s\n", path, what);
-}
-
-static int strangers;
-
-static void
-say_stranger(void *ctx, const char *path)
-{
-	(void)ctx;
-	strangers++;
-	printf("# stranger: %s\n", path);
-}
-
-static bool
-equal(const char *dir, const char *want)
-{
-	AUTO_FREE char *a = base_printf("%s/%s/", top, want);
-	AUTO_FREE char *b = base_printf("%s/%s/", top, dir);
-	AUTO(manifest) m = shop_walk(a);
-	const char *argv[] = { "rsync", "-aHAXnic", "--delete", "--numeric-ids",
-			       a,       b,          NULL };
-	struct verify_opts v = { .dir = b,
-				 .manifest = m,
-				 .differs = say_differs,
-				 .stranger = say_stranger };
-	struct proc p = { 0 };
-	struct err e = { 0 };
-	bool same;
-
-	strangers = 0;
-	same = verify(&v, &e) == 0 && strangers == 0;
-	v.quick = true;
-	same = same && verify(&v, &e) == 0;
-	if (have_rsync) {
-		same = same && proc_run(argv, NULL, &p, &e) == 0 &&
-		       p.status == 0 && p.out.len == 0;
-		if (p.out.len > 0)
-			printf("# rsync: %s\n", buf_text(&p.out));
-		proc_clear(&p);
-	}
-	return same;
-}
-
-/* Blocks on the disk, in KiB: a hole takes none. */
-static long
-blocks(const char *dir, const char *path)
-{
-	char full[512];
-	struct stat st;
-
-	in_dir(dir, path, full);
-	must(stat(full, &st));
-	return (long)st.st_blocks / 2;
-}
-
-static ino_t
-inode(const char *dir, const char *path)
-{
-	char full[512];
-	struct stat st;
-
-	in_dir(dir, path, full);
-	must(stat(full, &st));
-	return st.st_ino;
-}
 
 /* ---- pulls ---- */
 
@@ -242,8 +12,16 @@ struct ask {
 	const char *version, *into, *base;
 	bool record, base_record; /* kept in into.rec; read from base.rec */
 	enum pull_share share;
+	bool by_path; /* instead of `share`: link usr/, copy the rest */
 	bool dry, strict, downgrade, keep;
 };
+
+static enum pull_share
+share_by_path(void *ctx, const char *path)
+{
+	(void)ctx;
+	return str_starts(path, "usr/") ? PULL_LINK : PULL_COPY;
+}
 
 static int
 do_pull(const struct ask *a, struct pull_result *r, struct err *e)
@@ -261,6 +39,7 @@ do_pull(const struct ask *a, struct pull_result *r, struct err *e)
 			       .record = a->record ? rec : NULL,
 			       .base_record = a->base_record ? base_rec : NULL,
 			       .share = a->share,
+			       .share_of = a->by_path ? share_by_path : NULL,
 			       .dry_run = a->dry,
 			       .strict = a->strict,
 			       .keep = a->keep,
@@ -351,9 +130,19 @@ check_mending(void)
 	must(mkdir(q, 0755));
 	must(symlink(q, p));
 	CHECK(0, !equal("i1", "t1"));
-	REFUSED(0, &a, &r, &e, ERR_SYS); /* var/log is no folder */
+	REFUSED(0, &a, &r, &e, ERR_REFUSED); /* var/log is no folder */
+	CHECK_SHOW(0, strstr(e.text, "i1/var/log is no folder"), "%s", e.text);
 	must(unlink(p));
 	PULLED(1, &a, &r, &e);
+	CHECK(1, equal("i1", "t1"));
+	in_dir("i1", "var/log/x", q);
+	must(unlink(q));
+	must(rmdir(p));
+	snprintf(q, sizeof(q), "%s/outside", top);
+	must(symlink(q, p));
+	a.strict = true;
+	PULLED(1, &a, &r, &e);
+	a.strict = false;
 	CHECK(1, equal("i1", "t1"));
 	snprintf(q, sizeof(q), "%s/outside/x", top);
 	CHECK(1, !file_exists(q));
@@ -417,7 +206,71 @@ make_base(bool drift)
 	/* other bytes behind the same size, time and mode */
 	noise("b1", "usr/share/f8", 100 + 997 * 8, 78, 0);
 	noise("b1", "usr/share/f9", 100 + 997 * 9, 79, 0);
+	overwrite("b1", "var/sparse", "MIDDLE");
 	same_times("b1");
+}
+
+/* What is written into on a host must not be the inode of the version before;
+ * what nobody writes into may be. */
+static void
+check_share_of(void)
+{
+	static const struct {
+		const char *path;
+		bool same;
+	} rows[] = {
+		{ "usr/lib/steady.so", true }, { "usr/share/f1", true },
+		{ "var/log/x", false },        { "bin/su", false },
+		{ "var/sparse", false },
+	};
+	struct ask a = { .version = "2",
+			 .into = "w",
+			 .base = "b1",
+			 .base_record = true,
+			 .by_path = true };
+	struct pull_result r;
+	struct err e;
+	size_t i;
+
+	make_base(false);
+	clear("w");
+	PULLED(0, &a, &r, &e);
+	CHECK(0, equal("w", "t2"));
+	CHECK(0, r.shared > 0 && r.copied > 0);
+	for (i = 0; i < ARRAY_LEN(rows); i++)
+		CHECK_SHOW(i,
+			   (inode("w", rows[i].path) ==
+			    inode("b1", rows[i].path)) == rows[i].same,
+			   "%s", rows[i].path);
+}
+
+/* A base whose record is damaged, or signed by nobody who is trusted, is
+ * looked through. */
+static void
+check_records(void)
+{
+	struct ask a = {
+		.version = "2", .into = "w", .base = "b1", .base_record = true
+	};
+	AUTO_FREE char *seal = in_top("b1.rec/seal");
+	struct pull_result r;
+	struct err e;
+	size_t i;
+
+	for (i = 0; i < 2; i++) {
+		AUTO_FREE char *text = NULL;
+
+		make_base(false);
+		clear("w");
+		shop_must(file_read(seal, SEAL_TEXT_MAX, &text, NULL, &e), &e);
+		if (i == 0)
+			text[100] = '\0';
+		else /* another key's id */
+			strstr(text, "\nkey ")[5] ^= 1;
+		shop_must(file_write(seal, text, strlen(text), 0644, &e), &e);
+		PULLED(i, &a, &r, &e);
+		CHECK(i, equal("w", "t2") && r.way == PULL_DELTA);
+	}
 }
 
 static void
@@ -442,7 +295,10 @@ check_way(size_t i)
 	a.dry = false;
 	PULLED(i, &a, &r, &e);
 	CHECK_SHOW(i, r.way == ways[i].way, "way %d", (int)r.way);
-	CHECK(i, equal("w", want));
+	CHECK(i, equal("w", want) && blocks("w", "var/sparse") < 64);
+	/* of the versions only the first has marks */
+	CHECK_SHOW(i, r.marks == (ways[i].drift && str_eq(ways[i].to, "1")),
+		   "%zu marks", (size_t)r.marks);
 	CHECK_SHOW(i, ways[i].drift || r.wire < whole / 8, "%zu",
 		   (size_t)r.wire);
 	CHECK(i, (r.drifted > 0) == (ways[i].drift && ways[i].record));
@@ -496,6 +352,8 @@ main(void)
 						    .from_dir = { t2 } });
 	check_install();
 	check_mending();
+	check_share_of();
+	check_records();
 	for (i = 0; i < ARRAY_LEN(ways); i++)
 		check_way(i);
 	shop_must(dir_remove(top, &e), &e);
