@@ -1,5 +1,5 @@
-/* GRUB for BIOS in the chroot of the tree, with the tree's own tools, so that
- * boot loader and configuration are of one version. */
+/* GRUB, for BIOS or UEFI, in the chroot of the tree, with the tree's own tools,
+ * so that boot loader and configuration are of one version. */
 #include <errno.h>
 #include <stdio.h>
 #include <sys/mount.h>
@@ -192,19 +192,24 @@ check_cfg(const struct boot_opts *o, struct err *e)
 	return boot_check_cfg(o->layout->root, words, e);
 }
 
+/* For UEFI where every firmware looks for a disk's boot loader: entries of
+ * its own menu are left as they are, since one more would come before the
+ * network, and no reinstallation would be asked for any more. */
 static int
 install_grub(const struct boot_opts *o, const char *grub, struct err *e)
 {
-	const char *const argv[] = { grub,
-				     "--target=i386-pc",
-				     "--recheck",
-				     o->layout->version
-					     ? "--boot-directory=/" TOP_DIR
-					     : "--boot-directory=/boot",
-				     o->layout->disk,
+	const char *folder = o->layout->version ? "--boot-directory=/" TOP_DIR
+						: "--boot-directory=/boot";
+	const char *const bios[] = { grub,        "--target=" BOOT_BIOS, folder,
+				     "--recheck", o->layout->disk,       NULL };
+	const char *const uefi[] = { grub,          "--target=" BOOT_UEFI,
+				     folder,        "--efi-directory=" BOOT_ESP,
+				     "--removable", "--no-nvram",
 				     NULL };
+	bool is_uefi = boot_is_uefi("");
 
-	if (run_in_tree(o, argv, e) < 0)
+	if (boot_check_grub(o->layout->root, is_uefi, e) < 0 ||
+	    run_in_tree(o, is_uefi ? uefi : bios, e) < 0)
 		return -1;
 	sync();
 	return 0;
@@ -252,21 +257,11 @@ install_bound(const struct boot_opts *o, struct err *e)
 
 	if (!grub)
 		return err_set(e, ERR_INPUT,
-			       "the tree has no grub-install: add grub-pc-bin "
-			       "and grub2-common (or grub2-pc) to the role");
+			       "the tree has no grub-install: add "
+			       "grub2-common, grub-pc-bin for BIOS and "
+			       "grub-efi-amd64-bin for UEFI to the role");
 	return o->layout->version ? install_versioned(o, grub, e)
 				  : install_plain(o, grub, e);
-}
-
-int
-boot_check_firmware(struct err *e)
-{
-	if (!file_exists("/sys/firmware/efi"))
-		return 0;
-	return err_set(e, ERR_REFUSED,
-		       "this machine was started by UEFI, and installing "
-		       "makes disks that BIOS boots: set its firmware to "
-		       "legacy boot (CSM). Nothing was written");
 }
 
 int

@@ -1,6 +1,8 @@
 #ifndef AGENT_BOOT_H
 #define AGENT_BOOT_H
 
+#include <stdbool.h>
+
 #include "lib/buf.h"
 #include "lib/err.h"
 
@@ -48,14 +50,27 @@ struct boot_opts {
 	void *ctx;
 };
 
-/* ERR_REFUSED when this machine was started by UEFI: boot_install() makes disks
- * that BIOS boots, and such a machine would stand before one that it does not
- * see. Ask before anything is written. */
-int boot_check_firmware(struct err *e);
+/* ---- firmware ---- */
 
-/* Make the disk boot the tree (BIOS): grub.cfg first, checked, then the boot
- * loader, last of all, so that a failure leaves nothing that boots by half. A
- * versioned layout is settled. */
+#define BOOT_ESP "/boot/efi"
+#define BOOT_BIOS "i386-pc" /* GRUB's names */
+#define BOOT_UEFI "x86_64-efi"
+
+/* This machine was started by UEFI. `sys_root` is "" or a test's. */
+bool boot_is_uefi(const char *sys_root);
+
+/* Its firmware will find a boot loader on these disks: for UEFI there is an ESP
+ * at BOOT_ESP. Asked before the tree comes. ERR_INPUT; ERR_REFUSED for UEFI of
+ * 32 bits. */
+int boot_check_firmware(const struct layout *l, const char *sys_root,
+			struct err *e);
+
+/* The tree has GRUB's modules for it. ERR_INPUT. */
+int boot_check_grub(const char *root, bool uefi, struct err *e);
+
+/* Make the disk boot the tree, as the firmware wants it: grub.cfg first,
+ * checked, then the boot loader, last of all, so that a failure leaves nothing
+ * that boots by half. A versioned layout is settled. */
 int boot_install(const struct boot_opts *o, struct err *e);
 
 #endif

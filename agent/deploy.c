@@ -9,7 +9,6 @@
 #include "lib/cmd.h"
 #include "lib/file.h"
 
-#include "agent/boot.h"
 #include "agent/deploy.h"
 #include "agent/detect.h"
 #include "agent/finish.h"
@@ -208,9 +207,6 @@ run_script(struct deploy *d, struct script_result *out, struct value **details,
 					.tick = deploy_proc_tick,
 					.ctx = d };
 
-	/* without a profile it is the disk that boots, however that is done */
-	if (d->answer.profile && boot_check_firmware(e) < 0)
-		return -1;
 	deploy_phase(d, "script", "running what the server sent");
 	if (dir_make(CHROOT, 0755, e) < 0)
 		return -1;

@@ -109,7 +109,9 @@ look_at_disks(struct deploy *d, const struct script_result *p, struct err *e)
 						m->node, m->where, m->fstype,
 						m->options, m->uuid });
 	}
-	return layout_check(&d->layout, e);
+	if (layout_check(&d->layout, e) < 0)
+		return -1;
+	return boot_check_firmware(&d->layout, "", e);
 }
 
 /* ---- the machine's own files, the boot loader ---- */

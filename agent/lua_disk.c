@@ -3,6 +3,7 @@
  * carry its mark), or something that only wipe='any' may destroy. */
 #include <stdio.h>
 
+#include "agent/boot.h"
 #include "agent/disk.h"
 #include "agent/guard_use.h"
 #include "agent/lua_disk.h"
@@ -447,10 +448,20 @@ l_uuid(lua_State *L)
 	return 1;
 }
 
+/* disk.firmware(): 'uefi' or 'bios', as this machine was started. */
+static int
+l_firmware(lua_State *L)
+{
+	const char *root = script_of(L)->env->sys_root;
+
+	lua_pushstring(L, boot_is_uefi(root ? root : "") ? "uefi" : "bios");
+	return 1;
+}
+
 const luaL_Reg script_words_disk[] = {
-	{ "list", l_disk_list }, { "find", l_disk_find },
-	{ "label", l_label },    { "partition", l_partition },
-	{ "format", l_format },  { "mount", l_mount },
-	{ "swap", l_swap },      { "uuid", l_uuid },
-	{ NULL, NULL }
+	{ "list", l_disk_list },    { "find", l_disk_find },
+	{ "label", l_label },       { "partition", l_partition },
+	{ "format", l_format },     { "mount", l_mount },
+	{ "swap", l_swap },         { "uuid", l_uuid },
+	{ "firmware", l_firmware }, { NULL, NULL }
 };

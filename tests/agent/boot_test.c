@@ -194,6 +194,58 @@ check_own_cfg(size_t with)
 	CHECK(with, boot_find_kernel(where, "nope", &b, &e) < 0);
 }
 
+/* What firmware finds on a disk, asked before the tree comes. */
+static const struct {
+	const char *bits; /* NULL: BIOS */
+	const char *esp;  /* file system at /boot/efi, or NULL */
+	const char *why;  /* NULL: good */
+} firmwares[] = {
+	{ NULL, NULL, NULL },
+	{ NULL, "vfat", NULL },
+	{ "64", "vfat", NULL },
+	{ "64", NULL, "which boots from an ESP" },
+	{ "64", "ext4", "is ext4, and UEFI reads vfat only" },
+	{ "32", "vfat", "UEFI is of 32 bits" },
+};
+
+static void
+check_firmware(size_t i)
+{
+	static char esp_texts[3][16] = { "/dev/vda1", "/boot/efi", "" };
+	struct layout_mount m[2] = { mounts[0] };
+	struct layout l = { .mounts = m, .len = firmwares[i].esp ? 2 : 1 };
+	const char *const rm[] = { "rm", "-rf", where, NULL };
+	struct err e = { 0 };
+	int bad;
+
+	proc_ok(rm, NULL, &e);
+	if (firmwares[i].bits)
+		put("/sys/firmware/efi/fw_platform_size", firmwares[i].bits);
+	if (firmwares[i].esp)
+		snprintf(esp_texts[2], sizeof(esp_texts[2]), "%s",
+			 firmwares[i].esp);
+	m[1] = (struct layout_mount){ .node = esp_texts[0],
+				      .where = esp_texts[1],
+				      .fstype = esp_texts[2] };
+	CHECK(i, boot_is_uefi(where) == (firmwares[i].bits != NULL));
+	bad = boot_check_firmware(&l, where, &e);
+	CHECK_SHOW(i,
+		   firmwares[i].why ? bad && strstr(e.text, firmwares[i].why)
+				    : !bad,
+		   "%s", e.text);
+}
+
+static void
+check_grub(void)
+{
+	struct err e = { 0 };
+
+	put("/usr/lib/grub/i386-pc/x.mod", "x");
+	CHECK(0, boot_check_grub(where, false, &e) == 0);
+	CHECK(1, boot_check_grub(where, true, &e) < 0 &&
+			 strstr(e.text, "add grub-efi-amd64-bin to the role"));
+}
+
 int
 main(void)
 {
@@ -226,6 +278,9 @@ main(void)
 	}
 	CHECK_SHOW(0, str_eq(conf, "OTHER=x\nVERSION=k\nVERS=2\nSERV=s\n"),
 		   "%s", conf);
+	for (i = 0; i < ARRAY_LEN(firmwares); i++)
+		check_firmware(i);
+	check_grub();
 	proc_ok(rm, NULL, &e);
 	return test_end();
 }

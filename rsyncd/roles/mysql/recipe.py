@@ -11,7 +11,7 @@ PACKAGES = [
     "systemd-sysv", "udev", "kmod", "dbus", "procps",
     "linux-image-cloud-amd64", "initramfs-tools", "zstd", "e2fsprogs",
     # grub-pc would ask on which disk: the agent knows
-    "grub-pc-bin", "grub2-common",
+    "grub-pc-bin", "grub-efi-amd64-bin", "grub2-common",
     "ifupdown", "iproute2", "isc-dhcp-client", "iputils-ping", "netbase",
     "rsync",  # for edeploy upgrade
     "ca-certificates", "less", "vim-tiny",

@@ -9,7 +9,8 @@ import debs
 
 PACKAGES = [
     "busybox-static", "libc6",
-    "grub-common", "grub2-common", "grub-pc-bin", "libdevmapper1.02.1",
+    "grub-common", "grub2-common", "grub-pc-bin", "grub-efi-amd64-bin",
+    "libdevmapper1.02.1",
     "libudev1", "libselinux1", "libpcre2-8-0", "liblzma5", "libefiboot1",
     "libefivar1", "libfreetype6", "libpng16-16", "zlib1g", "libbrotli1",
     "rsync", "libacl1", "libpopt0", "liblz4-1", "libzstd1", "libxxhash0",
@@ -25,7 +26,8 @@ MODULES = [
     r"mptspi|megaraid)",
     r"kernel/drivers/block/virtio_blk", r"kernel/drivers/net/virtio_net",
     r"kernel/drivers/net/ethernet/intel/(e1000|e1000e)/",
-    r"kernel/fs/(ext4|xfs)/", r"kernel/net/packet/", r"kernel/crypto/crc32c",
+    r"kernel/fs/(ext4|xfs|fat)/", r"kernel/fs/nls/nls_(ascii|cp437)",
+    r"kernel/net/packet/", r"kernel/crypto/crc32c",
 ]
 KERNEL = "linux-image-cloud-amd64"
 
@@ -54,8 +56,11 @@ def place_programs(tree, root):
             "lib/x86_64-linux-gnu"
         os.makedirs(f"{root}/{where}", exist_ok=True)
         shutil.copy(os.path.realpath(path), f"{root}/{where}/{name}")
-    shutil.copytree(f"{tree}/usr/lib/grub/i386-pc",
-                    f"{root}/usr/lib/grub/i386-pc", dirs_exist_ok=True)
+    for platform in ("i386-pc", "x86_64-efi"):
+        shutil.copytree(f"{tree}/usr/lib/grub/{platform}",
+                        f"{root}/usr/lib/grub/{platform}",
+                        ignore=shutil.ignore_patterns("monolithic"),
+                        dirs_exist_ok=True)
 
 
 def write(path, text, mode=0o644):
