@@ -28,6 +28,11 @@ int boot_find_kernel(const char *root, const char *part, struct boot_entry *out,
 int boot_read_entry(const char *root, const char *part, struct boot_entry *out,
 		    struct err *e);
 
+/* The same of a version on the file system `uuid`, mounted at `top`; paths are
+ * below `top`. ERR_SYS, ERR_INPUT. */
+int boot_read_version(const char *top, const char *version, const char *uuid,
+		      const char *part, struct boot_entry *out, struct err *e);
+
 /* The tree's grub.cfg starts a kernel with its initrd, both of them there, and
  * `root_words` (layout_root_words) for its root. ERR_INPUT. */
 int boot_check_cfg(const char *root, const char *root_words, struct err *e);

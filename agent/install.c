@@ -168,6 +168,18 @@ make_bootable(struct deploy *d, const struct script_result *p, struct err *e)
 }
 
 static int
+load_kernel(const struct deploy *d, struct err *e)
+{
+	const struct layout *l = &d->layout;
+
+	if (l->version)
+		return kexec_load_good(l->top, l->mounts[0].uuid,
+				       d->words.kexec_kernel, d->words.consoles,
+				       e);
+	return kexec_load(l->root, d->words.kexec_kernel, d->words.consoles, e);
+}
+
+static int
 check_plan(const struct script_result *p, struct err *e)
 {
 	if (!p->role || !p->version || !p->disk)
@@ -223,9 +235,7 @@ install_tree(struct deploy *d, struct script_result *p, struct err *e)
 	    (d->tree && install_note(d, e) < 0))
 		return -1;
 	deploy_phase(d, "finish", "the disk is complete");
-	if (d->words.onsuccess == ACTION_KEXEC &&
-	    kexec_load(d->layout.root, d->words.kexec_kernel, d->words.consoles,
-		       e) < 0)
+	if (d->words.onsuccess == ACTION_KEXEC && load_kernel(d, e) < 0)
 		return -1;
 	if (own_write_log(&o, e) < 0)
 		return -1;

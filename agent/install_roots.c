@@ -14,6 +14,9 @@
 #include "agent/install.h"
 #include "agent/tree.h"
 
+/* Where nobody asks for one, and this can be. */
+#define LAYOUT_USUAL "plain"
+
 /* ---- plain or versioned ---- */
 
 /* NULL, or why versions cannot stand beside one another. Owned. */
@@ -39,9 +42,13 @@ install_divide(struct deploy *d, const struct script_result *p, bool published,
 	const char *asked = p->layout ? p->layout : d->words.layout;
 	AUTO_FREE char *why = NULL;
 
-	if (!str_eq(asked, "versioned"))
+	if (!str_eq(asked ? asked : LAYOUT_USUAL, "versioned"))
 		return 0;
 	why = unfit(d, published);
+	if (why && !asked) {
+		journal_line(d->journal, "layout plain: %s", why);
+		return 0;
+	}
 	if (why)
 		return err_set(e, ERR_REFUSED,
 			       "layout versioned: %s. Nothing was installed; "

@@ -10,6 +10,9 @@
 #include "lib/file.h"
 #include "lib/proc.h"
 
+#include "roots/state.h"
+#include "roots/top.h"
+
 #include "agent/boot.h"
 #include "agent/kexec.h"
 
@@ -17,32 +20,51 @@
 #define LOCAL_BOOT LOCAL_DIR "/boot"
 #define CONF_MAX 65536
 
+/* `b` is what `root` boots; it is cleared. */
+static int
+load(const char *root, struct boot_entry *b, const char *consoles,
+     struct err *e)
+{
+	bool told = strstr(b->args, "console=") || !*consoles;
+	AUTO_FREE char *kernel = base_printf("%s%s", root, b->kernel);
+	AUTO_FREE char *initrd =
+		base_printf("--initrd=%s%s", root, b->initrd ? b->initrd : "");
+	AUTO_FREE char *args =
+		base_printf("--command-line=%s%s%s", b->args, told ? "" : " ",
+			    told ? "" : consoles);
+	const char *const argv[] = {
+		"kexec", "-l", kernel, args, b->initrd ? initrd : NULL, NULL
+	};
+	int bad = proc_ok(argv, &(struct proc_opts){ .deadline_ms = 60000 }, e);
+
+	boot_entry_clear(b);
+	return bad;
+}
+
 int
 kexec_load(const char *root, const char *part, const char *consoles,
 	   struct err *e)
 {
 	struct boot_entry b = { 0 };
-	AUTO_FREE char *kernel = NULL;
-	AUTO_FREE char *initrd = NULL;
-	AUTO_FREE char *args = NULL;
-	const char *argv[6] = { "kexec", "-l" };
-	int bad;
 
-	if (boot_read_entry(root, part, &b, e) < 0) {
-		boot_entry_clear(&b);
-		return -1;
-	}
-	kernel = base_printf("%s%s", root, b.kernel);
-	initrd = base_printf("--initrd=%s%s", root, b.initrd ? b.initrd : "");
-	args = base_printf("--command-line=%s%s%s", b.args,
-			   strstr(b.args, "console=") || !*consoles ? "" : " ",
-			   strstr(b.args, "console=") ? "" : consoles);
-	argv[2] = kernel;
-	argv[3] = args;
-	argv[4] = b.initrd ? initrd : NULL;
-	bad = proc_ok(argv, &(struct proc_opts){ .deadline_ms = 60000 }, e);
+	if (boot_read_entry(root, part, &b, e) == 0)
+		return load(root, &b, consoles, e);
 	boot_entry_clear(&b);
-	return bad;
+	return -1;
+}
+
+int
+kexec_load_good(const char *top, const char *uuid, const char *part,
+		const char *consoles, struct err *e)
+{
+	AUTO_FREE char *dir = base_printf("%s/" TOP_DIR, top);
+	struct boot_entry b = { 0 };
+	struct state s;
+
+	if (state_read(&s, dir, e) < 0 ||
+	    boot_read_version(top, s.good, uuid, part, &b, e) < 0)
+		return -1;
+	return load(top, &b, consoles, e);
 }
 
 int
@@ -79,16 +101,29 @@ quiet_options(const char *node, const char **fstype)
 	return NULL;
 }
 
+/* The version that is good on the mounted disk; false: it has none beside one
+ * another. */
+static bool
+good_version(struct state *out)
+{
+	struct err ignored;
+
+	return state_read(out, LOCAL_DIR "/" TOP_DIR, &ignored) == 0;
+}
+
 static bool
 is_ours(const char *machine)
 {
+	struct state s;
 	AUTO_FREE char *line = base_printf("MACHINE=%s", machine);
+	AUTO_FREE char *root = good_version(&s) ? top_root(LOCAL_DIR, s.good)
+						: base_strdup(LOCAL_DIR);
+	AUTO_FREE char *path = base_printf("%s/var/lib/edeploy/conf", root);
 	AUTO_FREE char *conf = NULL;
 	struct err ignored;
 	char *at, *one;
 
-	if (file_read(LOCAL_DIR "/var/lib/edeploy/conf", CONF_MAX, &conf, NULL,
-		      &ignored) < 0)
+	if (file_read(path, CONF_MAX, &conf, NULL, &ignored) < 0)
 		return false;
 	for (at = conf; (one = strsep(&at, "\n"));)
 		if (str_eq(one, line))
@@ -190,6 +225,21 @@ mount_boot(struct err *e)
 			      wanted);
 }
 
+static int
+load_mounted(const char *node, const char *part, const char *consoles,
+	     struct err *e)
+{
+	AUTO_FREE char *uuid = layout_uuid_of(node);
+	struct state s;
+
+	if (good_version(&s))
+		return kexec_load_good(LOCAL_DIR, uuid ? uuid : "", part,
+				       consoles, e);
+	if (mount_boot(e) < 0)
+		return -1;
+	return kexec_load(LOCAL_DIR, part, consoles, e);
+}
+
 int
 kexec_load_local(const char *machine, const char *part, const char *consoles,
 		 struct err *e)
@@ -204,7 +254,7 @@ kexec_load_local(const char *machine, const char *part, const char *consoles,
 		return -1;
 	if (!mount_quietly(node, LOCAL_DIR))
 		return err_sys(e, "mount %s", node);
-	bad = mount_boot(e) < 0 || kexec_load(LOCAL_DIR, part, consoles, e) < 0;
+	bad = load_mounted(node, part, consoles, e);
 	umount2(LOCAL_BOOT, 0);
 	umount2(LOCAL_DIR, 0);
 	return bad ? -1 : 0;

@@ -5,11 +5,14 @@
 #include <stdio.h>
 #include <sys/mount.h>
 
+#include "agent/boot.h"
 #include "agent/kexec.h"
 #include "agent/layout.h"
 #include "lib/file.h"
 #include "lib/proc.h"
 #include "lib/text.h"
+#include "roots/state.h"
+#include "roots/top.h"
 #include "tests/test.h"
 
 static char top[] = "/tmp/local_test.XXXXXX";
@@ -50,17 +53,38 @@ hash_of(const char *image)
 	return said(argv);
 }
 
-/* An image with a file system, and the conf of machine m7 in it. Its node,
- * owned, or NULL. */
+static const char by_entry[] = "linux /boot/vmlinuz-1 root=x\n}\n";
+static const char by_version[] =
+	"set ed_kernel='/edeploy/roots/V1/boot/vmlinuz-1'\n"
+	"set ed_initrd=''\nset ed_args='quiet'\n";
+
+/* V1 is good, another one on trial. */
+static bool
+make_good(const char *dir)
+{
+	AUTO_FREE char *at = base_printf("%s/edeploy", dir);
+	struct err e;
+	struct state s;
+
+	state_first(&s, "V1");
+	return state_arm(&s, "V2", 2, &e) == 0 && state_write(&s, at, &e) == 0;
+}
+
+/* An image with a file system, and the conf of machine m7 in it, in the one
+ * root or in one of several. Its node, owned, or NULL. */
 static char *
-make_disk(const char *image, const char *dir)
+make_disk(const char *image, const char *dir, bool versioned)
 {
 	const char *const attach[] = { "losetup", "-f", "--show", image, NULL };
-	AUTO_FREE char *conf = base_printf("%s/var/lib/edeploy/conf", dir);
-	AUTO_FREE char *cfg = base_printf("%s/boot/grub/grub.cfg", dir);
-	AUTO_FREE char *kernel = base_printf("%s/boot/k", dir);
+	AUTO_FREE char *root =
+		versioned ? top_root(dir, "V1") : base_strdup(dir);
+	AUTO_FREE char *conf = base_printf("%s/var/lib/edeploy/conf", root);
+	AUTO_FREE char *cfg =
+		versioned ? base_printf("%s.grub", root)
+			  : base_printf("%s/boot/grub/grub.cfg", root);
+	AUTO_FREE char *kernel = base_printf("%s/boot/vmlinuz-1", root);
 	static const char text[] = "VERS=1\nMACHINE=m7\n";
-	static const char entry[] = "linux /boot/k root=x\n}\n";
+	const char *entry = versioned ? by_version : by_entry;
 	AUTO_FREE char *node = NULL;
 	struct err e;
 
@@ -74,6 +98,8 @@ make_disk(const char *image, const char *dir)
 	file_write(conf, text, strlen(text), 0644, &e);
 	file_write(cfg, entry, strlen(entry), 0644, &e);
 	file_write(kernel, "no kernel", 9, 0644, &e);
+	if (versioned && !make_good(dir))
+		return NULL;
 	return STEAL(node);
 }
 
@@ -211,7 +237,7 @@ check_local(const char *image, const char *node)
 		   "%s", e.text);
 	CHECK_SHOW(0,
 		   kexec_load_local("m7", "other", "", &e) < 0 &&
-			   strstr(e.text, "grub.cfg"),
+			   strstr(e.text, " named like other"),
 		   "%s", e.text);
 	ok("blockdev", "--flushbufs", node, NULL);
 	after = hash_of(image);
@@ -232,6 +258,34 @@ check_cut(const char *cut)
 	ok("losetup", "-d", node, NULL);
 }
 
+/* The same of a disk with versions. */
+static void
+check_versions(const char *dir)
+{
+	AUTO_FREE char *image = base_printf("%s/versions", top);
+	AUTO_FREE char *node = make_disk(image, dir, true);
+	AUTO_FREE char *root = top_root(dir, "V1");
+	struct boot_entry b;
+	struct err e = { 0 };
+
+	CHECK(0, node != NULL);
+	if (!node)
+		return;
+	CHECK_SHOW(
+		1,
+		boot_read_version(dir, "V1", "u-u", NULL, &b, &e) == 0 &&
+			str_eq(b.kernel, "/edeploy/roots/V1/boot/vmlinuz-1") &&
+			str_eq(b.args, "root=UUID=u-u init=/edeploy/init "
+				       "edeploy.root=V1 quiet"),
+		"%s", e.text);
+	boot_entry_clear(&b);
+	CHECK(2, boot_read_version(dir, "V2", "u-u", NULL, &b, &e) < 0);
+	boot_entry_clear(&b);
+	umount2(dir, 0);
+	check_local(image, node);
+	ok("losetup", "-d", node, NULL);
+}
+
 int
 main(void)
 {
@@ -249,7 +303,7 @@ main(void)
 	image = base_printf("%s/disk", top);
 	cut = base_printf("%s/cut", top);
 	dir = base_printf("%s/mnt", top);
-	node = make_disk(image, dir);
+	node = make_disk(image, dir, false);
 	CHECK(0, node != NULL);
 	if (node) {
 		/* a copy while it is mounted: what a power cut leaves */
@@ -261,6 +315,7 @@ main(void)
 		check_local(image, node);
 		ok("losetup", "-d", node, NULL);
 		check_cut(cut);
+		check_versions(dir);
 	}
 	ok("rm", "-rf", top, NULL);
 	return test_end();
