@@ -45,9 +45,13 @@ struct patch_table {
 int patch_table_parse(struct patch_table **out, const char *text, size_t len,
 		      uint64_t end, const char *name, struct err *e);
 char *patch_table_text(const struct patch_table *t, size_t *len);
-/* The op that makes this content, or NULL. */
+/* The op that makes this content, or NULL. Of two that do, the gzip one. */
 const struct patch_op *patch_find(const struct patch_table *t,
 				  const unsigned char new_head[12]);
+/* The other op for what `op`, a gzip one, makes, or NULL: more bytes and no
+ * deflate. */
+const struct patch_op *patch_plain(const struct patch_table *t,
+				   const struct patch_op *op);
 void patch_table_free(struct patch_table *t);
 AUTO_DEFINE(patch_table)
 

@@ -18,10 +18,17 @@
 #define WHOLE_SHARE 4         /* a patch above 1/4: whole is tried, too */
 #define HASH_ROOM (1UL << 20)
 
+/* What was made of a pair. */
+struct made {
+	struct attempt best;
+	struct attempt plain; /* beside a gzip one: whoever gets bytes sooner
+				 than deflate makes them takes this */
+};
+
 struct maker {
 	const struct patch_opts *o;
 	struct patch_pair *pair;
-	struct attempt *best; /* of each pair, while it waits to be written */
+	struct made *made; /* of each pair, while it waits to be written */
 	size_t pairs;
 	int tmp_dirfd, fd;
 	uint64_t at; /* bytes written */
@@ -111,6 +118,19 @@ keep_smaller(struct attempt *best, struct attempt *a)
 	attempt_clear(&loser);
 }
 
+static bool
+is_gzip(const struct attempt *a)
+{
+	return a->op.pieces > 0 && a->op.kind == PATCH_GZIP;
+}
+
+/* Where the next attempt is kept when it is the smallest. */
+static struct attempt *
+slot_of(struct made *m)
+{
+	return is_gzip(&m->best) ? &m->plain : &m->best;
+}
+
 /* In the order in which they are tried. */
 enum way { WAY_GZIP, WAY_ZSTD, WAY_WHOLE, WAY_RSYNC, WAYS };
 
@@ -118,9 +138,6 @@ static bool
 worth_trying(enum way way, const struct patch_opts *o,
 	     const struct pair_files *f, const struct attempt *best)
 {
-	if (best->op.kind == PATCH_GZIP && !o->thorough &&
-	    best->packed.len < f->new.size / WHOLE_SHARE)
-		return false;
 	switch (way) {
 	case WAY_ZSTD:
 		return f->pair->old;
@@ -155,7 +172,7 @@ try_way(enum way way, struct patch_worker *w, struct pair_files *f,
 
 static int
 try_ways(const struct maker *m, struct patch_worker *w, struct pair_files *f,
-	 struct attempt *best, struct err *e)
+	 struct made *made, struct err *e)
 {
 	enum way way;
 
@@ -164,15 +181,21 @@ try_ways(const struct maker *m, struct patch_worker *w, struct pair_files *f,
 						 .fd = -1 } };
 		int got;
 
-		if (!worth_trying(way, m->o, f, best))
+		if (!worth_trying(way, m->o, f, slot_of(made)))
 			continue;
 		got = try_way(way, w, f, &a, e);
 		if (got >= 0 && a.op.pieces > 0)
-			keep_smaller(best, &a);
+			keep_smaller(slot_of(made), &a);
 		else
 			attempt_clear(&a);
 		if (got < 0)
 			return -1;
+	}
+	if (made->plain.op.pieces > 0 &&
+	    made->plain.packed.len <= made->best.packed.len) {
+		attempt_clear(&made->best);
+		made->best = made->plain;
+		made->plain = (struct attempt){ .packed.fd = -1 };
 	}
 	return 0;
 }
@@ -190,7 +213,7 @@ fill_op(struct patch_op *op, const struct patch_pair *pair)
 
 static int
 make_files(const struct maker *m, struct patch_worker *w, struct pair_files *f,
-	   struct attempt *best, struct err *e)
+	   struct made *made, struct err *e)
 {
 	const struct content *old = f->pair->old, *new = f->pair->new;
 
@@ -201,12 +224,14 @@ make_files(const struct maker *m, struct patch_worker *w, struct pair_files *f,
 		    load_side(&f->old, w->old_room, PATCH_OLD_ROOM, e) < 0 ||
 		    check_side(&f->old, old, w->old_room, e) < 0))
 		return -1;
-	if (try_ways(m, w, f, best, e) < 0)
+	if (try_ways(m, w, f, made, e) < 0)
 		return err_add(e, "%s", new->first->path);
-	fill_op(&best->op, f->pair);
-	if (best->op.kind == PATCH_GZIP) /* its inside was replayed */
-		return check_side(&f->new, new, w->new_room, e);
-	if (try_replay(best, f->old.fd, m->tmp_dirfd, &new->hash, e) < 0)
+	fill_op(&made->best.op, f->pair);
+	if (made->plain.op.pieces > 0)
+		fill_op(&made->plain.op, f->pair);
+	/* of a gzip one the inside was replayed */
+	if (try_replay(slot_of(made), f->old.fd, m->tmp_dirfd, &new->hash, e) <
+	    0)
 		return err_add(e, "%s", new->first->path);
 	return 0;
 }
@@ -218,7 +243,7 @@ make_op(void *ctx, void *worker, size_t i, struct err *e)
 	struct pair_files f = { .pair = &m->pair[i],
 				.old.fd = -1,
 				.new.fd = -1 };
-	int got = make_files(m, worker, &f, &m->best[i], e);
+	int got = make_files(m, worker, &f, &m->made[i], e);
 
 	if (f.old.fd >= 0)
 		close(f.old.fd);
@@ -276,20 +301,32 @@ count(struct patch_counts *c, const struct attempt *a)
 	c->packed_bytes += a->packed.len;
 }
 
+/* It goes into the delta. */
 static int
-take_op(void *ctx, size_t i, struct err *e)
+take_attempt(struct maker *m, struct attempt *a, struct err *e)
 {
-	struct maker *m = ctx;
-	struct attempt *a = &m->best[i];
 	struct patch_op *op = &m->table.op[m->table.ops++];
 	int got;
 
 	*op = a->op;
 	op->piece = m->table.pieces;
 	got = write_pieces(m, a, e);
-	count(&m->counts, a);
 	a->op.header = NULL; /* the table's now */
 	attempt_clear(a);
+	return got;
+}
+
+static int
+take_op(void *ctx, size_t i, struct err *e)
+{
+	struct maker *m = ctx;
+	struct made *made = &m->made[i];
+	int got;
+
+	count(&m->counts, &made->best);
+	got = take_attempt(m, &made->best, e);
+	if (got == 0 && made->plain.op.pieces > 0)
+		got = take_attempt(m, &made->plain, e);
 	if (m->o->progress)
 		m->o->progress(m->o->ctx, m->counts.raw_bytes, m->raw_all);
 	return got;
@@ -365,7 +402,7 @@ write_all(struct maker *m, struct table_place *place, struct err *e)
 	size_t i;
 
 	for (i = 0; i < m->pairs; i++)
-		m->best[i].packed =
+		m->made[i].best.packed = m->made[i].plain.packed =
 			(struct spool){ .dirfd = m->tmp_dirfd, .fd = -1 };
 	if (write_manifest(m, e) < 0)
 		return -1;
@@ -379,13 +416,15 @@ maker_clear(struct maker *m)
 {
 	size_t i;
 
-	for (i = 0; i < m->pairs; i++)
-		attempt_clear(&m->best[i]);
+	for (i = 0; i < m->pairs; i++) {
+		attempt_clear(&m->made[i].best);
+		attempt_clear(&m->made[i].plain);
+	}
 	for (i = 0; i < m->table.ops; i++)
 		free(m->table.op[i].header);
 	free(m->table.op);
 	free(m->table.piece);
-	free(m->best);
+	free(m->made);
 	free(m->pair);
 }
 
@@ -403,8 +442,8 @@ patch_write(const struct patch_opts *opts, int fd, struct table_place *place,
 	if (dirfd < 0)
 		return err_sys(e, "%s", tmp);
 	m.pairs = patch_pairs(opts->old, olds, opts->new, news, &m.pair);
-	m.best = base_array(m.pairs, sizeof(*m.best));
-	m.table.op = base_array(m.pairs, sizeof(*m.table.op));
+	m.made = base_array(m.pairs, sizeof(*m.made));
+	m.table.op = base_array(2 * m.pairs, sizeof(*m.table.op));
 	memcpy(m.table.from, opts->old->root, HASH_HEX);
 	memcpy(m.table.to, opts->new->root, HASH_HEX);
 	count_same(&m, olds, news);

@@ -75,6 +75,25 @@ patch_find(const struct patch_table *t, const unsigned char new_head[12])
 	return NULL;
 }
 
+/* Does it make the same as the op before it, which is gzip's? */
+static bool
+is_plain(const struct patch_table *t, size_t i)
+{
+	const struct patch_op *op = &t->op[i];
+
+	return i > 0 && op->kind != PATCH_GZIP && op[-1].kind == PATCH_GZIP &&
+	       op[-1].new_size == op->new_size &&
+	       memcmp(op[-1].new_head, op->new_head, 12) == 0;
+}
+
+const struct patch_op *
+patch_plain(const struct patch_table *t, const struct patch_op *op)
+{
+	size_t next = (size_t)(op - t->op) + 1;
+
+	return next < t->ops && is_plain(t, next) ? &t->op[next] : NULL;
+}
+
 /* ---- read ---- */
 
 struct reader {
@@ -274,7 +293,7 @@ read_op(struct reader *r, size_t i)
 	if (op->kind != PATCH_RSYNC &&
 	    raw != (op->kind == PATCH_GZIP ? op->new_raw : op->new_size))
 		scan_fail(&r->s, "the pieces do not add up to the content");
-	if (!r->s.bad && !index_add(r->t, i))
+	if (!r->s.bad && !is_plain(r->t, i) && !index_add(r->t, i))
 		scan_fail(&r->s, "the same content again");
 }
 

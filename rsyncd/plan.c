@@ -7,7 +7,6 @@
 #include "lib/base.h"
 
 #define ROUNDS 3
-#define SHORT_MS 250 /* of work, that hides behind other work */
 #define UNKNOWN INT64_MIN
 #define NEVER INT64_MAX
 
@@ -21,6 +20,10 @@ struct planning {
 	const struct plan_in *in;
 	struct plan *p;
 	int64_t **cost; /* [delta][op], with all that it stands on */
+	/* [delta]: the time of all its gzip ops, and bytes with them */
+	struct {
+		uint64_t work_ms, bytes;
+	} * gzip;
 	int64_t *want_cost;
 	struct spot *spot;
 	size_t spots;
@@ -40,22 +43,30 @@ pieces_size(const struct patch_table *t, const struct patch_op *op)
 	return sum;
 }
 
-/* What making a gzip file again costs beside its pieces: what the wire could
- * bring in that time, after all else of the delta has come. */
+/* Of one op that is gzip's. */
 static uint64_t
-labour(const struct planning *g, const struct patch_table *t,
-       const struct patch_op *op)
+work_ms(const struct patch_op *op)
 {
-	const struct patch_piece *last = &t->piece[t->pieces - 1];
-	uint64_t speed = g->in->speed, work_ms, wire_ms;
+	return op->kind != PATCH_GZIP ? 0
+	       : op->level > 6        ? op->new_raw / (PLAN_GZIP_BEST / 1000)
+				      : op->new_raw / (PLAN_GZIP_SPEED / 1000);
+}
 
-	if (op->kind != PATCH_GZIP || speed == 0)
+/* What making a gzip file again costs beside its pieces: what the wire could
+ * bring in that time. As much of this work as takes no longer than the wire
+ * takes for the delta hides behind it, the same share of each op. */
+static uint64_t
+labour(const struct planning *g, size_t delta, const struct patch_op *op)
+{
+	uint64_t speed = g->in->speed, all_ms = g->gzip[delta].work_ms, wire_ms;
+
+	if (op->kind != PATCH_GZIP || speed == 0 || all_ms == 0)
 		return 0;
-	work_ms = op->new_raw / (PLAN_GZIP_SPEED / 1000);
-	if (work_ms < SHORT_MS)
+	wire_ms = g->gzip[delta].bytes * 1000 / speed;
+	if (wire_ms >= all_ms)
 		return 0;
-	wire_ms = (last->at + last->size) * 1000 / speed;
-	return work_ms > wire_ms ? (work_ms - wire_ms) * speed / 1000 : 0;
+	return (uint64_t)((double)work_ms(op) * (double)(all_ms - wire_ms) /
+			  (double)all_ms * (double)speed / 1000);
 }
 
 /* The newest table before `before` that can make this content, and the op. */
@@ -78,7 +89,7 @@ cost_of_op(struct planning *g, size_t delta, size_t i)
 		below = cost_of(g, op->old_head, delta, &d, &o);
 	*cost = below == NEVER ? NEVER
 			       : below + (int64_t)(pieces_size(t, op) +
-						   labour(g, t, op));
+						   labour(g, delta, op));
 	return *cost;
 }
 
@@ -92,16 +103,16 @@ cost_of(struct planning *g, const unsigned char head[12], size_t before,
 	while (d-- > 0) {
 		const struct patch_table *t = g->in->delta[d];
 		const struct patch_op *x = patch_find(t, head);
-		int64_t cost;
 
-		if (!x)
-			continue;
-		cost = cost_of_op(g, d, (size_t)(x - t->op));
-		if (cost >= best)
-			continue;
-		best = cost;
-		*delta = d;
-		*op = (size_t)(x - t->op);
+		for (; x; x = patch_plain(t, x)) {
+			int64_t cost = cost_of_op(g, d, (size_t)(x - t->op));
+
+			if (cost >= best)
+				continue;
+			best = cost;
+			*delta = d;
+			*op = (size_t)(x - t->op);
+		}
 	}
 	return best;
 }
@@ -352,7 +363,7 @@ list_patches(struct planning *g, const struct taken *t)
 							      : t->want[d][i]
 			};
 			p->wire += pieces_size(table, &table->op[i]);
-			p->slow |= labour(g, table, &table->op[i]) > 0;
+			p->slow |= labour(g, d, &table->op[i]) > 0;
 		}
 }
 
@@ -382,16 +393,36 @@ make_list(struct planning *g)
 }
 
 static void
+weigh_gzip(struct planning *g, size_t delta)
+{
+	const struct patch_table *t = g->in->delta[delta];
+	const struct patch_piece *last = &t->piece[t->pieces - 1];
+	size_t i;
+
+	g->gzip[delta].bytes = last->at + last->size;
+	for (i = 0; i < t->ops; i++) {
+		const struct patch_op *plain = patch_plain(t, &t->op[i]);
+
+		g->gzip[delta].work_ms += work_ms(&t->op[i]);
+		if (plain)
+			g->gzip[delta].bytes -= pieces_size(t, plain);
+	}
+}
+
+static void
 begin(struct planning *g)
 {
 	const struct plan_in *in = g->in;
 	size_t i, k;
 
 	g->cost = base_array(in->deltas + 1, sizeof(*g->cost));
+	g->gzip = base_array(in->deltas + 1, sizeof(*g->gzip));
 	for (i = 0; i < in->deltas; i++) {
 		g->cost[i] = base_array(in->delta[i]->ops + 1, sizeof(int64_t));
-		for (k = 0; k < in->delta[i]->ops; k++)
+		for (k = 0; k < in->delta[i]->ops; k++) {
 			g->cost[i][k] = UNKNOWN;
+		}
+		weigh_gzip(g, i);
 	}
 	g->want_cost = base_array(in->wants + 1, sizeof(*g->want_cost));
 	g->p->packs = in->packs;
@@ -416,6 +447,7 @@ end(struct planning *g)
 	for (i = 0; i < g->in->packs; i++)
 		free(g->gain[i]);
 	free(g->cost);
+	free(g->gzip);
 	free(g->gain);
 	free(g->want_cost);
 	free(g->spot);

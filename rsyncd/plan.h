@@ -4,9 +4,10 @@
 #include "rsyncd/patch.h"
 
 /* Where each content that is missing comes from, for the fewest bytes; but for
- * gzip files, which are slow to make again: a quick wire brings their frames
- * sooner. Pure: from tables to a list. */
+ * gzip files, which are slow to make again: a quick wire brings their plain
+ * patches or frames sooner. Pure: from tables to a list. */
 #define PLAN_GZIP_SPEED 25000000 /* bytes that are deflated in a second */
+#define PLAN_GZIP_BEST 10000000  /* at levels above 6 */
 
 enum plan_way { PLAN_NOWHERE, PLAN_PATCH, PLAN_FRAMES };
 

@@ -29,7 +29,8 @@ struct source {
 	char *file;
 	char *piece; /* FOLDER_PIECE */
 	uint64_t bytes;
-	uint64_t speed; /* of the span that came quickest */
+	uint64_t speed;    /* of the last span */
+	uint64_t taken_us; /* what its taker used */
 };
 
 static bool
@@ -114,14 +115,14 @@ now_us(void)
 	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
-/* A busy machine makes any wire look slow now and then, never quick. */
+/* The first bytes of all may come quicker than the rest: what shapes a wire
+ * lets a burst pass. */
 static void
 note_speed(struct source *s, uint64_t bytes, uint64_t us)
 {
-	uint64_t speed = bytes * 1000000 / (us ? us : 1);
-
-	if (bytes >= SPEED_BYTES_MIN && speed > s->speed)
-		s->speed = speed;
+	us = us > s->taken_us ? us - s->taken_us : 0;
+	if (bytes >= SPEED_BYTES_MIN)
+		s->speed = bytes * 1000000 / (us ? us : 1);
 }
 
 /* ---- taking ---- */
@@ -139,13 +140,15 @@ static int
 take_some(void *ctx, const void *bytes, size_t len, struct err *e)
 {
 	struct taking *t = ctx;
+	uint64_t begun_us = now_us();
+	int got;
 
 	t->s->bytes += len;
 	t->got += len;
-	if (t->take(t->ctx, bytes, len, e) == 0)
-		return 0;
-	t->refused = true;
-	return -1;
+	got = t->take(t->ctx, bytes, len, e);
+	t->s->taken_us += now_us() - begun_us;
+	t->refused = got < 0;
+	return got;
 }
 
 /* ---- a folder ---- */
@@ -406,7 +409,10 @@ source_range(struct source *s, const struct source_span *span,
 	struct taking t = { .s = s, .take = take, .ctx = ctx };
 
 	uint64_t begun_us = now_us(), before = s->bytes;
-	int got = s->http ? fetch_range(&t, span, e) : read_range(&t, span, e);
+	int got;
+
+	s->taken_us = 0;
+	got = s->http ? fetch_range(&t, span, e) : read_range(&t, span, e);
 
 	note_speed(s, s->bytes - before, now_us() - begun_us);
 	return got;

@@ -55,8 +55,8 @@ int source_range(struct source *s, const struct source_span *span,
 /* Bytes that came over the wire or from files so far. */
 uint64_t source_bytes(const struct source *s);
 
-/* Bytes a second of the span that came quickest, with all that asking takes; 0
- * as long as none was long enough to tell. */
+/* Bytes a second of the last span that was long enough to tell, with all that
+ * asking takes and without what the taker does meanwhile; 0 before that. */
 uint64_t source_speed(const struct source *s);
 
 #endif

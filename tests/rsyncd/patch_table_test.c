@@ -16,6 +16,10 @@
 	"edeploy-delta 1" HASHES "from " H "\nto " H                           \
 	"\nmanifest 1\n" P("3", "5", "0", "9")
 #define ONE HEAD "ops 1\nop "
+#define TWO HEAD "ops 2\n"
+#define GZIP(size, old)                                                        \
+	"op gzip " S " 70 " S2 " " old " 1 6 8 " G                             \
+	" 700 900\n" P(size, "700", "0", "900")
 
 static const struct {
 	const char *text;
@@ -36,6 +40,9 @@ static const struct {
 	      " 700 900\n" P("9", "700", "0", "900"),
 	  12, NULL },
 	{ ONE "rsync " S " 7 " S2 " 9 1\n" P("9", "700", "0", "0"), 12, NULL },
+	{ TWO GZIP("9", "90") "op zstd " S " 70 " S2
+			      " 90 1\n" P("8", "70", "0", "0"),
+	  20, NULL },
 	{ HEAD "ops 2\nop whole " S " 7 - 0 1\n" P(
 		  "9", "7", "0", "0") "op rsync " S2 " 1 " S
 				      " 1 1\n" P("8", "3", "0", "0"),
@@ -102,6 +109,17 @@ static const struct {
 		  "9", "7", "0", "0") "op rsync " S " 1 " S
 				      " 1 1\n" P("8", "3", "0", "0"),
 	  20, "the same content again" },
+	{ TWO GZIP("9", "90") GZIP("8", "91"), 20, "the same content again" },
+	{ TWO "op zstd " S " 70 " S2 " 90 1\n" P("8", "70", "0", "0")
+		  GZIP("9", "90"),
+	  20, "the same content again" },
+	{ TWO GZIP("9", "90") "op whole " S
+			      " 71 - 0 1\n" P("8", "71", "0", "0"),
+	  20, "the same content again" },
+	{ HEAD "ops 3\n" GZIP("9", "90") "op whole " S " 70 - 0 1\n" P(
+		  "8", "70", "0", "0") "op whole " S
+				       " 70 - 0 1\n" P("8", "70", "0", "0"),
+	  28, "the same content again" },
 };
 
 static void
@@ -135,7 +153,7 @@ test_delta(void)
 static void
 test_find(void)
 {
-	const char *text = rows[8].text;
+	const char *text = rows[9].text;
 	AUTO(patch_table) t = NULL;
 	struct err e = { 0 };
 	unsigned char head[12] = { 0x8f, 0x0c };
@@ -155,8 +173,27 @@ test_find(void)
 	op = patch_find(t, head);
 	CHECK(2, op && op->kind == PATCH_RSYNC && op->piece == 2);
 	CHECK(2, op && t->piece[op->piece].at == 12);
+	CHECK(2, op && !patch_plain(t, op));
 	head[11] = 0xf3;
 	CHECK(3, !patch_find(t, head));
+}
+
+/* Of two that make the same, the gzip one is found, and leads to the other. */
+static void
+test_plain(void)
+{
+	const char *text = rows[8].text;
+	AUTO(patch_table) t = NULL;
+	struct err e = { 0 };
+	const struct patch_op *op;
+
+	CHECK(0, patch_table_parse(&t, text, strlen(text), 20, "t", &e) == 0);
+	if (!t)
+		return;
+	op = patch_find(t, t->op[1].new_head);
+	CHECK(0, op == &t->op[0] && op->kind == PATCH_GZIP);
+	CHECK(1, op && patch_plain(t, op) == &t->op[1]);
+	CHECK(2, !patch_plain(t, &t->op[1]));
 }
 
 #define MARKS "edeploy-marks 1" HASHES "marks "
@@ -214,6 +251,7 @@ main(void)
 {
 	test_delta();
 	test_find();
+	test_plain();
 	test_marks();
 	return test_end();
 }

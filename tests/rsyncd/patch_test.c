@@ -334,6 +334,14 @@ check_op(const struct delta *d, const struct trees *t, size_t i)
 	CHECK_SHOW(i, packed <= wanted[i].most, "%zu", (size_t)packed);
 	CHECK_SHOW(i, take(d, op, t, &got, &e) == 0, "%s", e.text);
 	CHECK(i, digest_eq(&got, &f->hash));
+	op = patch_plain(d->table, op);
+	CHECK(i, !op == (wanted[i].kind != PATCH_GZIP));
+	if (!op)
+		return;
+	CHECK(i, op->kind == PATCH_ZSTD || op->kind == PATCH_WHOLE);
+	got = (struct digest){ 0 };
+	CHECK_SHOW(i, take(d, op, t, &got, &e) == 0, "%s", e.text);
+	CHECK(i, digest_eq(&got, &f->hash));
 }
 
 static void

@@ -274,6 +274,7 @@ check_speed(void)
 		{ 100000, "b:200000", "p", true },
 		{ 100000, "c:50", "p", true },
 		{ 1000000000, "b:200000", "f", false },
+		{ 1000000000, "c:50", "p", true },
 	};
 	size_t i;
 
@@ -307,6 +308,48 @@ check_speed(void)
 	}
 }
 
+/* The same beside a plain patch of 500 bytes, which are not counted as bytes
+ * that the gzip one may hide behind. */
+static void
+check_plain(void)
+{
+	static const struct {
+		uint64_t speed, wire;
+		int level;
+	} plain_rows[] = {
+		{ 0, 7, 6 },      { 4000, 7, 6 },         { 5100, 7, 6 },
+		{ 6000, 507, 6 }, { 1000000000, 507, 6 }, { 2000, 7, 9 },
+		{ 2200, 507, 9 },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(plain_rows); i++) {
+		struct patch_table *d = delta_of("b<a:7 c<a:507 d:9992");
+		const struct patch_table *delta[] = { d };
+		struct plan_want w = { .size = 50 };
+		char hand[] = "a";
+		struct plan_in in = { .want = &w,
+				      .wants = 1,
+				      .delta = delta,
+				      .deltas = 1,
+				      .at_hand = at_hand,
+				      .ctx = hand,
+				      .speed = plain_rows[i].speed };
+		AUTO(plan) p = NULL;
+
+		head_of('b', w.head);
+		head_of('b', d->op[1].new_head);
+		d->op[0].kind = PATCH_GZIP;
+		d->op[0].level = (uint8_t)plain_rows[i].level;
+		d->op[0].new_raw = 2UL * PLAN_GZIP_SPEED;
+		p = plan_make(&in);
+		CHECK_SHOW(i, p->wire == plain_rows[i].wire, "%zu",
+			   (size_t)p->wire);
+		CHECK(i, p->patches == 1 && w.way == PLAN_PATCH);
+		patch_table_free(d);
+	}
+}
+
 int
 main(void)
 {
@@ -316,5 +359,6 @@ main(void)
 		check_row(i);
 	check_parts();
 	check_speed();
+	check_plain();
 	return test_end();
 }

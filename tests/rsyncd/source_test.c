@@ -295,7 +295,7 @@ take_slowly(void *ctx, const void *bytes, size_t len, struct err *e)
 	return 0;
 }
 
-/* The quickest long span counts; short ones tell nothing. */
+/* Short spans tell nothing, nor does what a taker does with the bytes. */
 static void
 check_speed(void)
 {
@@ -323,9 +323,9 @@ check_speed(void)
 		speed[i] = source_speed(s);
 	}
 	CHECK(0, speed[0] == 0);
-	CHECK_SHOW(1, speed[1] > 0 && speed[1] <= 200000 * 20, "%llu",
+	CHECK_SHOW(1, speed[1] > 200000 * 20, "%llu",
 		   (unsigned long long)speed[1]);
-	CHECK(2, speed[2] >= speed[1]);
+	CHECK(2, speed[2] > 200000 * 20);
 	source_close(s);
 	CHECK(0, dir_remove(dir, &e) == 0);
 }
