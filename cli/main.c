@@ -183,14 +183,16 @@ static const struct cmd commands[] = {
 	  "ROLE [VERSION] DIR [--from URL|FOLDER] [--base DIR] [--share copy|"
 	  "reflink|link] [--trust FILE] [--ca FILE] [--record DIR] [-n] "
 	  "[--strict] "
-	  "[--allow-downgrade] [--json]",
+	  "[--hash-all] [--allow-downgrade] [--json]",
 	  "bring a published version into a folder",
 	  "From a folder of published trees, or http://HOST/trees; without "
 	  "--from from\n/var/lib/edeploy/trees. VERSION: else the newest. "
 	  "--base: a folder that holds\nanother version; what is equal is "
 	  "shared (link: the same inodes, only where\nnobody writes), what "
-	  "changed comes by the cheapest way. Every file is verified.\nCalled "
-	  "again it goes on where it was broken. What is in DIR and not in the "
+	  "changed comes by the cheapest way. Every file is verified;\n"
+	  "what is linked and untouched since it was hashed, by --hash-all "
+	  "again.\nCalled again it goes on where it was broken. What is in DIR "
+	  "and not in the "
 	  "tree\nis refused, or removed with --strict. -n tells what would be "
 	  "fetched. Keys that\nare believed: --trust, else "
 	  "/etc/edeploy/trees.pub. What DIR holds is recorded\nin DIR.edeploy "

@@ -19,7 +19,7 @@
 
 struct fetching {
 	const char *from, *base, *share, *trust, *record, *ca;
-	bool dry_run, strict, downgrade, json, quick;
+	bool dry_run, strict, hash_all, downgrade, json, quick;
 	char **word; /* what is left, in argv */
 	int len;
 };
@@ -38,6 +38,7 @@ take_options(struct fetching *f, int argc, char **argv, int least, int most)
 		{ "-n", !pulls, .flag = &f->dry_run },
 		{ "--dry-run", !pulls, .flag = &f->dry_run },
 		{ "--strict", !pulls, .flag = &f->strict },
+		{ "--hash-all", !pulls, .flag = &f->hash_all },
 		{ "--allow-downgrade", !pulls, .flag = &f->downgrade },
 		{ "--quick", pulls, .flag = &f->quick },
 		{ "--json", .flag = &f->json },
@@ -203,6 +204,7 @@ run_pull(const struct fetching *f, struct pull_result *r, struct err *e)
 		.allow_downgrade = f->downgrade,
 		.dry_run = f->dry_run,
 		.strict = f->strict,
+		.hash_all = f->hash_all,
 		.progress = on_progress,
 		.ctx = &x,
 	};

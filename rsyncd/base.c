@@ -26,6 +26,17 @@ say_unknown(const struct job *j, struct err *e)
 	*e = (struct err){ 0 };
 }
 
+/* When what the record tells was right for sure. A copy of a record that keeps
+ * the time is as old as the record. */
+static struct timespec
+recorded(const char *record)
+{
+	AUTO_FREE char *seal = base_printf("%s/seal", record);
+	struct stat st;
+
+	return stat(seal, &st) < 0 ? (struct timespec){ 0 } : st.st_mtim;
+}
+
 static int
 learn(struct job *j, struct err *e)
 {
@@ -36,8 +47,10 @@ learn(struct job *j, struct err *e)
 	if (o->base_record)
 		known = record_read(o->base_record, o->trust, &j->base.seal,
 				    &j->base.m, e);
-	if (known > 0)
+	if (known > 0) {
+		j->base.since = recorded(o->base_record);
 		return 0;
+	}
 	if (known < 0 && e->kind == ERR_SYS)
 		return -1;
 	if (known < 0)

@@ -1,6 +1,8 @@
 #ifndef RSYNCD_JOB_H
 #define RSYNCD_JOB_H
 
+#include <time.h>
+
 #include "rsyncd/holders.h"
 #include "rsyncd/plan.h"
 #include "rsyncd/pull.h"
@@ -41,6 +43,7 @@ struct base {
 	int fd;            /* -1: no base */
 	struct seal *seal; /* NULL: it had no record */
 	struct manifest *m;
+	struct timespec since; /* when its record was written; 0: never */
 	struct holders h;
 	uint8_t *state;  /* of a content */
 	uint32_t *right; /* of a content: an entry that holds it */
@@ -114,6 +117,9 @@ int base_open(struct job *j, struct err *e);
 /* share.c: put what the base has in its place (a dry run: look whether it is
  * right), and all other copies of what is here. */
 int base_share(struct job *j, struct err *e);
+/* link.c: what nobody has touched since it was recorded; `from`: of each of our
+ * entries, the base's that it may be linked to, or HOLDERS_END. */
+int link_untouched(struct job *j, const uint32_t *from, struct err *e);
 /* Only look whether the base has it right: 1, 0, -1. */
 int base_prove_one(struct job *j, int lane, const struct content *c,
 		   struct err *e);

@@ -32,6 +32,32 @@ place_parent(int top, const char *path, const char **base, struct err *e)
 	return fd < 0 ? err_sys(e, "%s", parent) : fd;
 }
 
+int
+place_folder(struct place_folder *f, int top, const char *path,
+	     const char **base)
+{
+	const char *slash = strrchr(path, '/');
+	size_t len = slash ? (size_t)(slash - path) : 0;
+
+	*base = slash ? slash + 1 : path;
+	if (f->fd >= 0 && strncmp(f->path, path, len) == 0 &&
+	    f->path[len] == '\0')
+		return f->fd;
+	place_folder_close(f);
+	f->path = base_strndup(path, len);
+	f->fd = open_beneath(top, len ? f->path : ".", O_PATH | O_DIRECTORY, 0);
+	return f->fd;
+}
+
+void
+place_folder_close(struct place_folder *f)
+{
+	if (f->fd >= 0)
+		close(f->fd);
+	f->fd = -1;
+	free(STEAL(f->path));
+}
+
 /* ---- away ---- */
 
 int

@@ -45,6 +45,16 @@ int place_hash(int fd, uint64_t size, unsigned char *room, struct digest *hash,
 /* The folder that holds `path`, and its name there. -1, or a descriptor. */
 int place_parent(int top, const char *path, const char **base, struct err *e);
 
+/* The same, with a descriptor that is kept: for many paths of one folder.
+ * Borrowed; -1 with errno. Begins with fd -1. */
+struct place_folder {
+	char *path;
+	int fd;
+};
+int place_folder(struct place_folder *f, int top, const char *path,
+		 const char **base);
+void place_folder_close(struct place_folder *f);
+
 /* Away with it, whatever it is; with all that is below when `all`. Nothing
  * there is no failure. */
 int place_remove(int top, const char *path, bool all, struct err *e);

@@ -15,7 +15,10 @@ enum pull_share {
 	PULL_COPY,    /* unchanged files of the base are copied */
 	PULL_REFLINK, /* share blocks; copied where that cannot be */
 	PULL_LINK     /* the same inode where owner, mode, times and attributes
-			 are equal: only for files that nobody writes into */
+			 are equal: only for files that nobody writes into. It
+			 is hashed unless the base's record is younger than its
+			 ctime: then it is as the pull left it that hashed it.
+		       */
 };
 
 struct pull_progress {
@@ -41,10 +44,11 @@ struct pull_opts {
 	enum pull_share share;
 	uint64_t serial_min; /* refuse what is below */
 	bool allow_downgrade;
-	bool dry_run; /* say what would be done, write nothing */
-	bool strict;  /* remove what is in `into` and not in the tree */
-	bool keep;    /* let it stay: other file systems may be mounted below */
-	int threads;  /* that decode and write; 0: 2 */
+	bool dry_run;  /* say what would be done, write nothing */
+	bool strict;   /* remove what is in `into` and not in the tree */
+	bool hash_all; /* read also what PULL_LINK shares and nobody touched */
+	bool keep;   /* let it stay: other file systems may be mounted below */
+	int threads; /* that decode and write; 0: 2 */
 	/* Where the tree's manifest goes, which the caller owns then; stays as
 	 * it is when the folder was complete already. May be NULL. */
 	struct manifest **tree;

@@ -295,6 +295,8 @@ base_share(struct job *j, struct err *e)
 	int i, bad;
 
 	choose(&s);
+	if (link_untouched(j, from, e) < 0)
+		return -1;
 	stage_begin(j, "look", list_todo(&s));
 	each.count = s.len;
 	for (i = 0; i < j->threads; i++)

@@ -1,6 +1,8 @@
 /* Pulls of every way, from a folder, between trees with all that a tree can
  * have. What comes out is compared by verify and by rsync, which knows nothing
  * of us. */
+#include <time.h>
+
 #include "tests/rsyncd/grove.h"
 #include "tests/test.h"
 
@@ -13,7 +15,7 @@ struct ask {
 	bool record, base_record; /* kept in into.rec; read from base.rec */
 	enum pull_share share;
 	bool by_path; /* instead of `share`: link usr/, copy the rest */
-	bool dry, strict, downgrade, keep;
+	bool dry, strict, downgrade, keep, hash_all;
 };
 
 static enum pull_share
@@ -43,6 +45,7 @@ do_pull(const struct ask *a, struct pull_result *r, struct err *e)
 			       .dry_run = a->dry,
 			       .strict = a->strict,
 			       .keep = a->keep,
+			       .hash_all = a->hash_all,
 			       .allow_downgrade = a->downgrade };
 
 	*e = (struct err){ 0 };
@@ -311,6 +314,49 @@ check_way(size_t i)
 	CHECK(i, r.way == PULL_NOTHING);
 }
 
+/* A file of the base whose bytes were changed behind the same size, time and
+ * mode, and a record of that many seconds from now on: only one that is younger
+ * than the change is believed. */
+static void
+check_untouched(void)
+{
+	static const struct {
+		int record_s;
+		bool hash_all;
+		uint64_t drifted;
+	} trusts[] = { { 60, false, 0 }, { 60, true, 1 }, { -60, false, 1 } };
+	struct ask a = { .version = "2",
+			 .into = "w",
+			 .base = "b1",
+			 .share = PULL_LINK,
+			 .base_record = true };
+	struct pull_result r;
+	struct err e;
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(trusts); i++) {
+		struct timespec t[2];
+		char path[512];
+
+		make_base(false);
+		noise("b1", "usr/share/f9", 100 + 997 * 9, 79, 0);
+		same_times("b1");
+		clock_gettime(CLOCK_REALTIME, &t[0]);
+		t[0].tv_sec += trusts[i].record_s;
+		t[1] = t[0];
+		in_dir("b1.rec", "seal", path);
+		must(utimensat(AT_FDCWD, path, t, 0));
+		clear("w");
+		a.hash_all = trusts[i].hash_all;
+		PULLED(i, &a, &r, &e);
+		CHECK_SHOW(i, r.drifted == trusts[i].drifted, "%zu",
+			   (size_t)r.drifted);
+		CHECK(i, equal("w", "t2") == (r.drifted > 0));
+		CHECK(i, inode("w", "usr/lib/steady.so") ==
+				 inode("b1", "usr/lib/steady.so"));
+	}
+}
+
 int
 main(void)
 {
@@ -356,6 +402,7 @@ main(void)
 	check_records();
 	for (i = 0; i < ARRAY_LEN(ways); i++)
 		check_way(i);
+	check_untouched();
 	shop_must(dir_remove(top, &e), &e);
 	return test_end();
 }
