@@ -16,18 +16,67 @@
 #include "rsyncd/patch.h"
 #include "rsyncd/spool.h"
 
+/* Larger room than patches usually need is not kept between them. */
+#define ROOM_KEPT (12UL << 20)
+
+struct patch_room {
+	struct frame_decoder *decoder;
+	char *raw, *prefix;
+	size_t raw_room, prefix_room;
+};
+
 struct patch_take {
 	struct patch_take_opts o;
 	size_t next;   /* piece of the op */
 	uint64_t left; /* that the sink may still get */
 	int base_fd;   /* what prefixes are read from */
 	int inside_fd; /* the same, when it is ours to close */
-	struct frame_decoder *decoder;
-	char *raw, *prefix;
-	size_t raw_room, prefix_room;
+	struct patch_room *room, *own;
 	struct gzip_maker *gzip;
 	struct delta_patch *delta;
 };
+
+/* ---- room ---- */
+
+struct patch_room *
+patch_room_new(void)
+{
+	struct patch_room *r = base_alloc(sizeof(*r));
+
+	r->decoder = frame_decoder_new();
+	return r;
+}
+
+void
+patch_room_free(struct patch_room *r)
+{
+	if (!r)
+		return;
+	frame_decoder_free(r->decoder);
+	free(r->raw);
+	free(r->prefix);
+	free(r);
+}
+
+static char *
+room_for(char **room, size_t *have, size_t want)
+{
+	if (want > *have) {
+		free(*room);
+		*room = base_alloc(want);
+		*have = want;
+	}
+	return *room;
+}
+
+static void
+shrink(char **room, size_t *have)
+{
+	if (*have <= ROOM_KEPT)
+		return;
+	free(STEAL(*room));
+	*have = 0;
+}
 
 /* ---- open ---- */
 
@@ -92,7 +141,7 @@ patch_take_open(struct patch_take **out, const struct patch_take_opts *o,
 	t->left = o->op->new_size;
 	t->base_fd = o->base_fd;
 	t->inside_fd = -1;
-	t->decoder = frame_decoder_new();
+	t->room = o->room ? o->room : (t->own = patch_room_new());
 	if (o->op->kind == PATCH_GZIP && open_inside(t, e) < 0)
 		return -1;
 	if (o->op->kind == PATCH_RSYNC)
@@ -103,17 +152,6 @@ patch_take_open(struct patch_take **out, const struct patch_take_opts *o,
 }
 
 /* ---- pieces ---- */
-
-static char *
-room_for(char **room, size_t *have, size_t want)
-{
-	if (want > *have) {
-		free(*room);
-		*room = base_alloc(want);
-		*have = want;
-	}
-	return *room;
-}
 
 static int
 check_hash(const struct patch_piece *p, const void *bytes, size_t len,
@@ -132,15 +170,16 @@ static int
 unpack(struct patch_take *t, const struct patch_piece *p, const void *bytes,
        size_t len, struct err *e)
 {
-	char *raw = room_for(&t->raw, &t->raw_room, p->raw);
+	struct patch_room *r = t->room;
+	char *raw = room_for(&r->raw, &r->raw_room, p->raw);
 	char *prefix = NULL;
 
 	if (p->base_len > 0) {
-		prefix = room_for(&t->prefix, &t->prefix_room, p->base_len);
+		prefix = room_for(&r->prefix, &r->prefix_room, p->base_len);
 		if (read_at(t->base_fd, p->base_at, prefix, p->base_len, e) < 0)
 			return err_add(e, "the base");
 	}
-	return frame_unpack(t->decoder, bytes, len, prefix, p->base_len, raw,
+	return frame_unpack(r->decoder, bytes, len, prefix, p->base_len, raw,
 			    p->raw, e);
 }
 
@@ -154,14 +193,16 @@ patch_take_piece(struct patch_take *t, const void *bytes, size_t len,
 	if (t->next == op->pieces)
 		return err_set(e, ERR_INPUT, "one piece too many");
 	p = &t->o.table->piece[op->piece + t->next];
-	if (check_hash(p, bytes, len, e) < 0 || unpack(t, p, bytes, len, e) < 0)
+	if (!t->o.checked && check_hash(p, bytes, len, e) < 0)
+		return -1;
+	if (unpack(t, p, bytes, len, e) < 0)
 		return -1;
 	t->next++;
 	if (t->gzip)
-		return gzip_maker_feed(t->gzip, t->raw, p->raw, e);
+		return gzip_maker_feed(t->gzip, t->room->raw, p->raw, e);
 	if (t->delta)
-		return delta_patch_feed(t->delta, t->raw, p->raw, e);
-	return give(t, t->raw, p->raw, e);
+		return delta_patch_feed(t->delta, t->room->raw, p->raw, e);
+	return give(t, t->room->raw, p->raw, e);
 }
 
 int
@@ -186,11 +227,11 @@ patch_take_free(struct patch_take *t)
 		return;
 	if (t->inside_fd >= 0)
 		close(t->inside_fd);
-	frame_decoder_free(t->decoder);
 	gzip_maker_free(t->gzip);
 	delta_patch_free(t->delta);
-	free(t->raw);
-	free(t->prefix);
+	shrink(&t->room->raw, &t->room->raw_room);
+	shrink(&t->room->prefix, &t->room->prefix_room);
+	patch_room_free(t->own);
 	free(t);
 }
 

@@ -68,11 +68,17 @@ int patch_manifest(const struct patch_table *t, const void *bytes, size_t len,
  * most), plus for gzip a temporary file for what is inside the base. The
  * caller checks the content's hash. */
 struct patch_take;
+struct patch_room; /* what many patches need, one after the other */
+struct patch_room *patch_room_new(void);
+void patch_room_free(struct patch_room *r);
+AUTO_DEFINE(patch_room)
 struct patch_take_opts {
 	const struct patch_table *table;
 	const struct patch_op *op;
 	int base_fd;   /* of OLD, verified by the caller; -1 for whole */
 	int tmp_dirfd; /* where a file without a name may be made */
+	struct patch_room *room; /* kept by the caller; NULL: made for this */
+	bool checked;            /* the caller has checked the pieces' hashes */
 	int (*sink)(void *ctx, const void *bytes, size_t len, struct err *e);
 	void *ctx;
 };

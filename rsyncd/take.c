@@ -264,6 +264,7 @@ end(struct take *t)
 		frame_decoder_free(t->hand[i].decoder);
 		free(t->hand[i].raw);
 		patching_free(t->hand[i].patching);
+		patch_room_free(t->hand[i].room);
 	}
 	for (i = 0; i < n; i++) {
 		if (t->coming[i] && t->coming[i]->fd >= 0)

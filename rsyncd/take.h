@@ -28,6 +28,7 @@ struct hands {
 	unsigned char *raw;
 	size_t raw_room;
 	struct patching *patching; /* from its first piece to its last */
+	struct patch_room *room;
 };
 
 struct take {

@@ -214,10 +214,12 @@ static int
 begin_patch(struct patching *x, struct err *e)
 {
 	struct take *t = x->t;
+	struct hands *hand = &t->hand[x->lane];
 	struct patch_take_opts o = { .table = x->table,
 				     .op = x->op,
 				     .base_fd = -1,
 				     .tmp_dirfd = t->j->work,
+				     .checked = true, /* by fetch.c */
 				     .sink = sink,
 				     .ctx = x };
 
@@ -234,6 +236,9 @@ begin_patch(struct patching *x, struct err *e)
 	o.base_fd = x->base_fd;
 	if (open_result(x, e) < 0)
 		return -1;
+	if (!hand->room)
+		hand->room = patch_room_new();
+	o.room = hand->room;
 	return patch_take_open(&x->take, &o, e);
 }
 
