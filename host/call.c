@@ -30,6 +30,8 @@ take_flag(struct call *c, const struct call_takes *takes, const char *option)
 		const char *name;
 		bool *flag;
 	} flags[] = { { "--allow-downgrade", &c->allow_downgrade },
+		      { "--at-boot", &c->at_boot },
+		      { "--live", &c->live },
 		      { "--fix", &c->fix },
 		      { "--strangers", &c->strangers },
 		      { "--wait", &c->wait } };

@@ -6,9 +6,11 @@
 #include "lib/proc.h"
 
 #include "roots/flush.h"
+#include "roots/live.h"
 
 #include "host/affected.h"
 #include "host/change.h"
+#include "host/change_live.h"
 #include "host/check.h"
 #include "host/history.h"
 #include "host/inside.h"
@@ -137,6 +139,16 @@ run_here(const struct change *c, const char *path, int *status, struct err *e)
 	return bad;
 }
 
+/* In the middle of a live move the new version is "/" already. */
+static bool
+is_entered(const struct change *c, const char *version)
+{
+	struct err ignored;
+	AUTO_FREE char *running = c->on->live ? live_running(&ignored) : NULL;
+
+	return str_eq(running, version);
+}
+
 /* `name` of the tree of `to`, which stands in the folder roots/`folder`, run in
  * version `where`. *status 0 when it has none. */
 static int
@@ -154,9 +166,9 @@ run_hook(const struct change *c, const char *name, const char *folder,
 		return 0;
 	if (!c->host->json)
 		printf("running %s\n", name);
-	setenv("EDEPLOY_FROM", c->on->running, 1);
+	setenv("EDEPLOY_FROM", c->from, 1);
 	setenv("EDEPLOY_TO", c->to, 1);
-	if (c->on->live && str_eq(where, c->on->running))
+	if (str_eq(where, c->on->running) ? c->on->live : is_entered(c, where))
 		return run_here(c, path, status, e);
 	return inside_run(&in, argv, status, e);
 }
@@ -177,12 +189,12 @@ run_pre(const struct change *c, struct err *e)
 	return 0;
 }
 
-static int
-run_post(struct change *c, struct err *e)
+int
+change_post(struct change *c, const char *where, struct err *e)
 {
 	int status;
 
-	if (run_hook(c, "post", c->to, c->to, &status, e) < 0)
+	if (run_hook(c, "post", c->to, where, &status, e) < 0)
 		return err_add(e, "post");
 	if (status != 0 && status != POST_REBOOT)
 		return err_set(e, ERR_REFUSED,
@@ -225,15 +237,40 @@ arm(struct change *c, struct err *e)
 	return 0;
 }
 
+/* 1: done; 0: at the next boot, then. */
+static int
+try_live(struct change *c, struct stage *s, struct err *e)
+{
+	bool may;
+	int not ;
+
+	if (change_may_live(c, &may, e) < 0)
+		return -1;
+	if (!may)
+		return 0;
+	/* where GRUB sees it, since from now on it may be booted */
+	if (flush(c->on->dir, e) < 0)
+		return -1;
+	say(c, "going on in it");
+	not = change_live(c, s, e);
+	return not < 0 ? -1 : !not ;
+}
+
 static int
 upgrade_staged(struct change *c, struct stage *s, struct err *e)
 {
 	AUTO_FREE char *history = history_path(c->on);
 	AUTO_FREE char *wire = NULL;
 	AUTO_FREE char *words = NULL;
+	int live;
 
 	s->allow_downgrade = c->allow_downgrade;
-	if (build(c, s, e) < 0 || run_post(c, e) < 0 || arm(c, e) < 0)
+	if (build(c, s, e) < 0)
+		return -1;
+	live = try_live(c, s, e);
+	if (live != 0)
+		return live < 0 ? -1 : 0;
+	if (change_post(c, c->to, e) < 0 || arm(c, e) < 0)
 		return -1;
 	wire = show_size(c->pulled.wire);
 	words = base_printf("for the next boot; %s fetched", wire);
@@ -251,6 +288,7 @@ change_upgrade(struct change *c, const char *to, struct err *e)
 	if (versioned_lock(c->on, &l, e) < 0 ||
 	    versioned_refresh(c->on, e) < 0 || check_target(c, to, e) < 0)
 		return -1;
+	snprintf(c->from, sizeof(c->from), "%s", c->on->running);
 	snprintf(c->to, sizeof(c->to), "%s", to);
 	bad = stage_open(&s, c->host, c->on, c->to, e) < 0 ||
 	      make_way(c, to, e) < 0 || upgrade_staged(c, &s, e) < 0;
@@ -306,16 +344,19 @@ give_up_trial(struct change *c, struct err *e)
 	bool runs = str_eq(s->trial, c->on->running);
 	AUTO_FREE char *history = history_path(c->on);
 	char was[STATE_VERSION];
+	int live;
 
 	snprintf(was, sizeof(was), "%s", s->trial);
 	snprintf(c->to, sizeof(c->to), "%s", s->good);
 	if (runs && check_whole(c, s->good, e) < 0)
 		return -1;
+	live = runs ? try_live(c, NULL, e) : 0;
+	if (live != 0)
+		return live < 0 ? -1 : 0;
 	state_fail(s);
 	if (state_write(s, c->on->dir, e) < 0)
 		return -1;
 	c->at_boot = runs;
-	c->entered = !runs;
 	history_add(history, "rollback", was, s->good,
 		    runs ? "for the next boot" : "it had not been started");
 	return 0;
@@ -326,13 +367,19 @@ go_back(struct change *c, struct err *e)
 {
 	struct state *s = &c->on->state;
 	AUTO_FREE char *history = history_path(c->on);
+	int live;
 
 	if (!*s->prev)
 		return err_set(e, ERR_REFUSED,
 			       "no version was good before %s on this disk",
 			       s->good);
 	snprintf(c->to, sizeof(c->to), "%s", s->prev);
-	if (check_whole(c, c->to, e) < 0 || arm(c, e) < 0)
+	if (check_whole(c, c->to, e) < 0)
+		return -1;
+	live = try_live(c, NULL, e);
+	if (live != 0)
+		return live < 0 ? -1 : 0;
+	if (arm(c, e) < 0)
 		return -1;
 	history_add(history, "rollback", c->on->running, c->to,
 		    "for the next boot");
@@ -346,6 +393,7 @@ change_rollback(struct change *c, struct err *e)
 
 	if (versioned_lock(c->on, &l, e) < 0 || versioned_refresh(c->on, e) < 0)
 		return -1;
+	snprintf(c->from, sizeof(c->from), "%s", c->on->running);
 	return *c->on->state.trial ? give_up_trial(c, e) : go_back(c, e);
 }
 

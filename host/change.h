@@ -14,28 +14,38 @@ struct change {
 	const struct host *host;
 	struct versioned *on;
 	bool allow_downgrade;
+	bool later; /* at the next boot, also where it could be at once */
+	bool live;  /* at once, also when the kernel is another one, which the
+		       next boot starts then */
 	/* out */
-	char to[STATE_VERSION];
+	char from[STATE_VERSION], to[STATE_VERSION];
 	bool at_boot;        /* the next boot enters it */
 	bool reboot;         /* its post asks for that now */
 	bool entered;        /* it runs already */
+	bool proved;         /* and is the good one */
 	struct value *notes; /* what became of edits: list of {"path",
 				"what"}; an empty list to begin with */
 	struct pull_result pulled;
-	/* of change_look */
-	bool kernel;            /* it starts with another kernel */
-	struct value *services; /* that run files it changes; NULL: of a disk */
+	bool kernel; /* of change_look: it starts with another kernel */
+	/* change_look: names of those that run files that it changes; when it
+	 * was entered live: what runs old files still, {"pid", "name", "unit",
+	 * "path"}; NULL: not known */
+	struct value *services;
 };
 
 void change_clear(struct change *c);
 
-/* Bring version `to`, and let the next boot try it. ERR_*. Whatever fails,
- * what boots is what booted before; called again it goes on. */
+/* Bring version `to`, and go on in it, or let the next boot try it. ERR_*.
+ * Whatever fails, what runs and boots is what did before; called again it goes
+ * on. */
 int change_upgrade(struct change *c, const char *to, struct err *e);
 
 /* Back: of a version on trial to the good one, else to the one before. The
  * target's files are hashed first. */
 int change_rollback(struct change *c, struct err *e);
+
+/* Run its post, in version `where`; c->reboot. ERR_REFUSED when it fails. */
+int change_post(struct change *c, const char *where, struct err *e);
 
 /* What change_upgrade would do; writes nothing. `changes`: list of {"path",
  * "what"}: "new", "changed", "removed". */

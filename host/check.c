@@ -111,6 +111,15 @@ on_stranger(void *ctx, const char *path)
 		k->c->tell(k->c->ctx, CHECK_STRANGER, path, "not part of it");
 }
 
+/* Edits there are somebody's work: in merged folders, and in what tells this
+ * host where its versions are and whom to believe. */
+static bool
+is_for_editing(const struct checking *k, const char *path)
+{
+	return classes_of(&k->classes, path) == CLASS_MERGED ||
+	       str_eq(path, &CONF_PATH[1]) || str_eq(path, VERSIONED_TRUST);
+}
+
 /* In the order of the manifest, whichever thread found it. */
 static int64_t
 tell_all(const struct checking *k)
@@ -120,15 +129,14 @@ tell_all(const struct checking *k)
 
 	for (i = 0; i < k->want->len; i++) {
 		const char *path = k->want->entry[i].path;
-		bool merged = classes_of(&k->classes, path) == CLASS_MERGED;
+		enum check_kind kind =
+			is_for_editing(k, path) ? CHECK_EDITED : CHECK_DAMAGED;
 
 		if (!k->said[i])
 			continue;
-		damaged += !merged;
+		damaged += kind == CHECK_DAMAGED;
 		if (k->c->tell)
-			k->c->tell(k->c->ctx,
-				   merged ? CHECK_EDITED : CHECK_DAMAGED, path,
-				   k->said[i]);
+			k->c->tell(k->c->ctx, kind, path, k->said[i]);
 	}
 	return damaged;
 }
@@ -212,6 +220,7 @@ bring(const struct host *h, const struct versioned *on, const char *version,
 					     file_exists(seal) ? NULL : record,
 				     .share = PULL_LINK,
 				     .allow_downgrade = true,
+				     .hash_all = true,
 				     .strict = true };
 
 	if (!h->conf.tree)

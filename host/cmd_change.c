@@ -52,16 +52,20 @@ print_notes(const struct value *notes)
 }
 
 static struct value *
-json_of(const struct call *c, const struct change *x)
+json_of(const struct change *x)
 {
 	struct value *v = value_dict();
 
-	value_set_str(v, "from", c->on.running);
+	value_set_str(v, "from", x->from);
 	value_set_str(v, "version", x->to);
+	value_set(v, "entered", value_bool(x->entered));
+	value_set(v, "proved", value_bool(x->proved));
 	value_set(v, "at_boot", value_bool(x->at_boot));
 	value_set(v, "reboot", value_bool(x->reboot));
 	value_set_int(v, "wire", (int64_t)x->pulled.wire);
 	value_set(v, "notes", value_copy(x->notes));
+	value_set(v, "old",
+		  x->services ? value_copy(x->services) : value_list());
 	return v;
 }
 
@@ -114,24 +118,62 @@ upgrade_plain(struct call *c, struct err *e)
 
 /* ---- beside one another ---- */
 
+/* What runs old files still: a unit once. */
+static void
+print_old(const struct value *old)
+{
+	const char *last = "";
+	size_t i;
+
+	for (i = 0; old && i < old->list.len; i++) {
+		const struct value *r = old->list.at[i];
+		const char *unit = value_get_str(r, "unit");
+
+		if (i == 0)
+			printf("What runs files of the old version still:\n");
+		if (!*unit || !str_eq(unit, last))
+			printf("    %-8lld%s%s%s\n",
+			       (long long)value_get_int(r, "pid", 0),
+			       value_get_str(r, "name"), *unit ? "  " : "",
+			       unit);
+		last = unit;
+	}
+}
+
+static void
+print_outcome(const struct change *x)
+{
+	if (x->proved)
+		printf("%s runs, and is the good version.\n", x->to);
+	else if (x->entered)
+		printf("%s runs. It starts with another kernel, initrd or "
+		       "arguments than %s, so\nit is on trial until a boot has "
+		       "proved it: \"reboot\" when it suits you.\n",
+		       x->to, x->from);
+	else if (x->at_boot)
+		printf("The next boot tries it; until it is proved, what fails "
+		       "comes back to\n%s. \"reboot\" when it suits you.\n",
+		       x->from);
+	else
+		printf("%s stays; what was to be tried next is not any more.\n",
+		       x->to);
+	print_old(x->services);
+}
+
 static void
 print_upgrade(const struct call *c, const struct change *x)
 {
 	AUTO_FREE char *wire = show_size(x->pulled.wire);
 
 	if (c->host.json) {
-		call_print(json_of(c, x));
+		call_print(json_of(x));
 		return;
 	}
 	print_notes(x->notes);
 	printf("%s is on the disk: %llu files, %s fetched, every file "
 	       "checked.\n",
 	       x->to, (unsigned long long)x->pulled.files, wire);
-	printf("The next boot tries it; until it is proved, what fails comes "
-	       "back to\n%s. %s\n",
-	       c->on.running,
-	       x->reboot ? "Its post asks for that now."
-			 : "\"reboot\" when it suits you.");
+	print_outcome(x);
 }
 
 static int
@@ -149,6 +191,8 @@ change_of(struct call *c)
 	return (struct change){ .host = &c->host,
 				.on = &c->on,
 				.allow_downgrade = c->allow_downgrade,
+				.later = c->at_boot,
+				.live = c->live,
 				.notes = value_list() };
 }
 
@@ -156,7 +200,8 @@ int
 cmd_upgrade(int argc, char **argv)
 {
 	static const struct call_takes takes = {
-		"upgrade VERSION [--allow-downgrade]", 1, 1, "--allow-downgrade"
+		"upgrade VERSION [--allow-downgrade] [--live | --at-boot]", 1,
+		1, "--allow-downgrade --live --at-boot"
 	};
 	struct err e = { 0 };
 	struct change x;
@@ -189,21 +234,22 @@ rollback(struct call *c, struct change *x, struct err *e)
 	if (change_rollback(x, e) < 0)
 		return -1;
 	if (c->host.json)
-		call_print(json_of(c, x));
-	else if (x->entered)
-		printf("%s stays; what was to be tried next is not any more\n",
+		call_print(json_of(x));
+	else if (x->at_boot)
+		printf("%s was checked. It is what the next boot enters: "
+		       "\"reboot\" when it suits\nyou.\n",
 		       x->to);
 	else
-		printf("%s was checked and is what the next boot enters: "
-		       "\"reboot\" when it suits you\n",
-		       x->to);
+		print_outcome(x);
 	return 0;
 }
 
 int
 cmd_rollback(int argc, char **argv)
 {
-	static const struct call_takes takes = { .usage = "rollback" };
+	static const struct call_takes takes = {
+		"rollback [--live | --at-boot]", 0, 0, "--live --at-boot"
+	};
 	struct err e = { 0 };
 	struct change x;
 	struct call c;

@@ -75,12 +75,17 @@ static struct value *
 row_of(char *line, bool is_log)
 {
 	struct value *row = value_dict();
+	const char *action;
 
 	value_set_str(row, "time", word(&line));
-	value_set_str(row, "action", is_log ? "fell" : word(&line));
+	action = is_log ? NULL : word(&line);
 	value_set_str(row, "from", word(&line));
 	value_set_str(row, "to", is_log ? "" : word(&line));
 	value_set_str(row, "words", line ? line : "");
+	/* init and a live switch write there what they did, too */
+	if (!action)
+		action = line && str_starts(line, "failed") ? "fell" : "noted";
+	value_set_str(row, "action", action);
 	return row;
 }
 
@@ -162,8 +167,12 @@ history_last_fall(const struct versioned *v)
 	AUTO_FREE char *none = base_printf("%s/none", v->dir);
 	AUTO_FREE char *log = log_path(v);
 	struct err ignored;
+	size_t i;
 
-	if (history_read(&rows, none, log, &ignored) < 0 || !rows->list.len)
+	if (history_read(&rows, none, log, &ignored) < 0)
 		return NULL;
-	return value_copy(rows->list.at[rows->list.len - 1]);
+	for (i = rows->list.len; i-- > 0;)
+		if (str_eq(value_get_str(rows->list.at[i], "action"), "fell"))
+			return value_copy(rows->list.at[i]);
+	return NULL;
 }

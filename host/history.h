@@ -25,8 +25,8 @@ void history_fell(const struct versioned *v, const char *version,
 		  const char *words);
 
 /* Both files in the order of their times: list of {"time", "action", "from",
- * "to", "words"}; action "fell" is of the log, "from" the version. The newest
- * 10,000 lines. NULL `log`: there is none. ERR_SYS. */
+ * "to", "words"}; of the log, actions are "fell" and "noted", and "from" is the
+ * version. The newest 10,000 lines. NULL `log`: there is none. ERR_SYS. */
 int history_read(struct value **out, const char *history, const char *log,
 		 struct err *e);
 

@@ -6,18 +6,21 @@
 #include "host/host.h"
 
 static const struct cmd commands[] = {
-	{ "upgrade", "VERSION [--allow-downgrade]",
+	{ "upgrade", "VERSION [--allow-downgrade] [--live | --at-boot]",
 	  "move this host to another version",
 	  "Brings the signed version beside the running one (only what "
 	  "differs\n"
-	  "is fetched, every file is checked), runs its pre, merges /etc, "
-	  "runs\n"
-	  "its post in it (0 done, 100 done and reboot), and lets the next "
-	  "boot\n"
-	  "try it: what fails comes back to the running version by itself.\n"
-	  "Whatever stops it, this host boots as before; the same command "
-	  "goes\n"
-	  "on where it was.\n"
+	  "is fetched, every file is checked), runs its pre, merges /etc, and\n"
+	  "moves the running system into it, without a reboot, where that "
+	  "starts\n"
+	  "with the same kernel; then its post runs (0 done, 100 done and\n"
+	  "reboot), and this host's health is looked at. Else, and with\n"
+	  "--at-boot, post runs in it and the next boot tries it: what fails\n"
+	  "comes back to the running version by itself. --live: at once also\n"
+	  "with another kernel, which the next boot starts then.\n"
+	  "Whatever stops it, this host is and boots as before; the same "
+	  "command\n"
+	  "goes on where it was.\n"
 	  "On a host laid out as one plain root: fetches the metadata of the "
 	  "way\n"
 	  "(exclude, add_only, pre, post), makes every file that is not "
@@ -41,10 +44,11 @@ static const struct cmd commands[] = {
 	  "one\n"
 	  "that goes.\n",
 	  cmd_test_upgrade },
-	{ "rollback", "", "go back to the version before",
-	  "A version on trial is given up for the good one; else the version\n"
-	  "before the good one is tried by the next boot. Its files are "
-	  "checked\n"
+	{ "rollback", "[--live | --at-boot]", "go back to the version before",
+	  "A version on trial is given up for the good one, else the good one\n"
+	  "for the version before it; at once where the kernel is the same, "
+	  "by\n"
+	  "the next boot where not, or with --at-boot. Its files are checked\n"
 	  "first.\n",
 	  cmd_rollback },
 	{ "status", "", "what runs, what the next boot enters, what fell", NULL,

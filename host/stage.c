@@ -21,7 +21,7 @@
 char *
 stage_dir(const struct stage *s)
 {
-	return versioned_beside(s->on, s->to, ".new");
+	return versioned_beside(s->on, s->to, s->settled ? "" : ".new");
 }
 
 void
@@ -58,6 +58,11 @@ stage_open(struct stage *s, const struct host *h, const struct versioned *on,
 void
 stage_clear(struct stage *s)
 {
+	while (s->merged_len-- > 0) {
+		free(s->merged[s->merged_len].prefix);
+		manifest_free(s->merged[s->merged_len].ours);
+	}
+	free(s->merged);
 	seal_free(s->was_seal);
 	seal_free(s->will_seal);
 	manifest_free(s->was);
@@ -137,6 +142,8 @@ run_pull(struct stage *s, bool dry_run, struct err *e)
 		.share_of = share_of,
 		.allow_downgrade = s->allow_downgrade,
 		.dry_run = dry_run,
+		/* what is entered was read, wholly */
+		.hash_all = true,
 		.strict = true,
 		.tree = dry_run ? &s->will : NULL,
 		.progress = on_progress,
@@ -244,8 +251,8 @@ write_local(const struct stage *s, const char *dir, struct err *e)
 	return local_write(local, path, e);
 }
 
-static int
-sync_all(const char *dir, struct err *e)
+int
+stage_sync(const char *dir, struct err *e)
 {
 	AUTO_CLOSE int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
@@ -258,12 +265,13 @@ stage_settle(struct stage *s, struct err *e)
 	AUTO_FREE char *from = stage_dir(s);
 	AUTO_FREE char *root = versioned_root(s->on, s->to);
 
-	if (write_local(s, from, e) < 0 || sync_all(from, e) < 0)
+	if (write_local(s, from, e) < 0 || stage_sync(from, e) < 0)
 		return -1;
 	/* a root of that name is whole */
 	if (rename(from, root) < 0)
 		return err_sys(e, "%s", root);
+	s->settled = true;
 	if (add_to_top(s, e) < 0)
 		return -1;
-	return sync_all(s->on->dir, e);
+	return stage_sync(s->on->dir, e);
 }

@@ -31,6 +31,13 @@ struct stage {
 	struct manifest *will;  /* the new one */
 	struct manifest *local; /* added to the running one, or NULL */
 	struct pull_result pulled;
+	bool settled;
+	/* a merged folder as it was here when it was merged */
+	struct stage_merged {
+		char *prefix;
+		struct manifest *ours;
+	} * merged;
+	size_t merged_len;
 	struct value *notes; /* list of {"path", "what"}: what became of edits
 				here; out */
 };
@@ -50,10 +57,15 @@ int stage_fetch(struct stage *s, struct err *e);
  * this one. ERR_REFUSED for accounts that cannot be merged. */
 int stage_merge(struct stage *s, struct err *e);
 
+/* What was edited since stage_merge comes along, too: for a system that goes on
+ * in the new version. Of a settled one. */
+int stage_merge_again(struct stage *s, struct err *e);
+
 /* roots/TO.new becomes roots/TO, with all that is beside it; durable. */
 int stage_settle(struct stage *s, struct err *e);
 
-/* Where the new root is as long as it is not settled. Owned. */
+/* Where the new root is: roots/TO.new, or roots/TO when it is settled. Owned.
+ */
 char *stage_dir(const struct stage *s);
 
 /* ---- for the parts of it ---- */
@@ -65,6 +77,7 @@ int stage_merge_look(struct stage *s, struct err *e);
 /* What is the running version's and nobody published (host/stage_carry.c). */
 int stage_carry(struct stage *s, struct err *e);
 
+int stage_sync(const char *dir, struct err *e);
 void stage_note(struct stage *s, const char *path, const char *what);
 
 #endif

@@ -36,10 +36,9 @@ skip(void *ctx, const char *path)
 }
 
 static int
-look_at_ours(const struct stage *s, const char *prefix, struct manifest **out,
-	     struct err *e)
+look_at(const char *root, const char *prefix, struct manifest **out,
+	struct err *e)
 {
-	AUTO_FREE char *root = versioned_root(s->on, s->on->running);
 	AUTO_FREE char *wanted = base_strdup(prefix);
 	const struct walk_opts look = {
 		.dir = root, .threads = 1, .skip = skip, .ctx = wanted
@@ -72,7 +71,9 @@ tell(struct stage *s, const struct manifest *ours, const struct merge_plan *p)
 		const struct merge_row *r = &p->row[i];
 		const char *what = merge_note_text(r);
 
-		if (what && (r->note != MERGE_KEPT || !is_our_own(s, ours, r)))
+		/* a folder is kept for what is in it */
+		if (what && (r->note != MERGE_KEPT || r->look.type != 'd') &&
+		    (r->note != MERGE_KEPT || !is_our_own(s, ours, r)))
 			stage_note(s, r->path, what);
 	}
 }
@@ -95,12 +96,13 @@ each_merged(struct stage *s, const char *tree,
 }
 
 static int
-look_at(struct stage *s, const char *prefix, struct err *e)
+foretell(struct stage *s, const char *prefix, struct err *e)
 {
+	AUTO_FREE char *root = versioned_root(s->on, s->on->running);
 	struct merge_plan plan __attribute__((cleanup(merge_clear))) = { 0 };
 	AUTO(manifest) ours = NULL;
 
-	if (look_at_ours(s, prefix, &ours, e) < 0)
+	if (look_at(root, prefix, &ours, e) < 0)
 		return -1;
 	merge_make(&plan, s->was, ours, s->will, prefix);
 	tell(s, ours, &plan);
@@ -112,7 +114,7 @@ stage_merge_look(struct stage *s, struct err *e)
 {
 	AUTO_FREE char *root = versioned_root(s->on, s->on->running);
 
-	return each_merged(s, root, look_at, e);
+	return each_merged(s, root, foretell, e);
 }
 
 static int
@@ -131,13 +133,68 @@ merge(struct stage *s, const char *prefix, struct err *e)
 				       .prefix = prefix,
 				       .bases = bases };
 
-	if (look_at_ours(s, prefix, &ours, e) < 0)
+	if (look_at(root, prefix, &ours, e) < 0)
 		return -1;
 	merge_make(&plan, s->was, ours, s->will, prefix);
 	if (merge_run(&job, e) < 0)
 		return -1;
 	tell(s, ours, &plan);
+	s->merged =
+		base_resize(s->merged, s->merged_len + 1, sizeof(*s->merged));
+	s->merged[s->merged_len++] =
+		(struct stage_merged){ base_strdup(prefix), STEAL(ours) };
 	return 0;
+}
+
+/* ---- what was edited meanwhile ---- */
+
+/* What this host's accounts were when they were merged. */
+static char *
+accounts_then(const struct stage *s)
+{
+	return versioned_beside(s->on, s->to, ".record/then");
+}
+
+static int
+merge_again(struct stage *s, const struct stage_merged *m, struct err *e)
+{
+	AUTO_FREE char *root = versioned_root(s->on, s->on->running);
+	AUTO_FREE char *to = stage_dir(s);
+	AUTO_FREE char *then = accounts_then(s);
+	AUTO_FREE char *bases = base_printf("%s/etc", then);
+	struct merge_plan plan __attribute__((cleanup(merge_clear))) = { 0 };
+	AUTO(manifest) ours = NULL;
+	AUTO(manifest) theirs = NULL;
+	const struct merge_job job = { .plan = &plan,
+				       .ours = root,
+				       .theirs = to,
+				       .to = to,
+				       .prefix = m->prefix,
+				       .bases = bases };
+
+	if (look_at(root, m->prefix, &ours, e) < 0)
+		return -1;
+	if (str_eq(ours->root, m->ours->root))
+		return 0;
+	if (look_at(to, m->prefix, &theirs, e) < 0)
+		return -1;
+	merge_make(&plan, m->ours, ours, theirs, m->prefix);
+	return merge_run(&job, e);
+}
+
+int
+stage_merge_again(struct stage *s, struct err *e)
+{
+	AUTO_FREE char *to = stage_dir(s);
+	AUTO_FREE char *then = accounts_then(s);
+	size_t i;
+
+	for (i = 0; i < s->merged_len; i++)
+		if (merge_again(s, &s->merged[i], e) < 0)
+			return err_add(e, "/%s", s->merged[i].prefix);
+	if (dir_remove(then, e) < 0)
+		return -1;
+	return stage_sync(to, e);
 }
 
 int
@@ -145,9 +202,12 @@ stage_merge(struct stage *s, struct err *e)
 {
 	AUTO_FREE char *tree = stage_dir(s);
 	AUTO_FREE char *record = versioned_beside(s->on, s->to, ".record");
+	AUTO_FREE char *root = versioned_root(s->on, s->on->running);
+	AUTO_FREE char *then = accounts_then(s);
 
 	/* the next upgrade's base: once merged, they are this machine's */
 	if (pristine_keep(tree, record, e) < 0 ||
+	    pristine_keep(root, then, e) < 0 ||
 	    each_merged(s, tree, merge, e) < 0)
 		return -1;
 	return stage_carry(s, e);

@@ -310,6 +310,15 @@ check_target(const struct host *h, const char *to, struct err *e)
 	return 0;
 }
 
+/* What the installation recorded of its tree (agent/tree.h) is no longer so. */
+static int
+forget_record(const struct host *h, struct err *e)
+{
+	AUTO_FREE char *seal = below(h, STATE_DIR "/tree/seal");
+
+	return unlink(seal) < 0 && errno != ENOENT ? err_sys(e, "%s", seal) : 0;
+}
+
 static int
 change(const struct host *h, const char *to, bool *reboot, struct err *e)
 {
@@ -317,7 +326,7 @@ change(const struct host *h, const char *to, bool *reboot, struct err *e)
 
 	if (mark(h, to, "pre", e) < 0 || run_pre(h, to, e) < 0)
 		return -1;
-	if (mark(h, to, "pass 1", e) < 0 ||
+	if (mark(h, to, "pass 1", e) < 0 || forget_record(h, e) < 0 ||
 	    run_passes(h, to, dir, NULL, false, e) < 0)
 		return -1;
 	if (mark(h, to, "post", e) < 0 || run_post(h, to, reboot, e) < 0 ||

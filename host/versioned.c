@@ -12,7 +12,6 @@
 #include "host/versioned.h"
 
 #define ROOTS "/edeploy/roots/"
-#define TRUST "var/lib/edeploy/trees.pub"
 
 static const char *const suffixes[] = { ".new",   ".fix",    ".old", ".record",
 					".local", ".mounts", ".grub" };
@@ -162,11 +161,12 @@ versioned_trust(const struct versioned *v, struct sign_trust *out,
 		struct err *e)
 {
 	AUTO_FREE char *root = versioned_root(v, v->running);
-	AUTO_FREE char *path = base_printf("%s/" TRUST, root);
+	AUTO_FREE char *path = base_printf("%s/" VERSIONED_TRUST, root);
 
 	if (!file_exists(path))
 		return err_set(e, ERR_REFUSED,
-			       "/" TRUST " is not there: put the public key "
+			       "/" VERSIONED_TRUST
+			       " is not there: put the public key "
 			       "of those there who publish this role");
 	return sign_trust_read(out, path, e);
 }

@@ -50,7 +50,9 @@ int versioned_lock(const struct versioned *v, struct lock *l, struct err *e);
 /* Read boot.cfg again. */
 int versioned_refresh(struct versioned *v, struct err *e);
 
-/* Whom this host believes: /var/lib/edeploy/trees.pub of the running version.
+/* Whom this host believes, below the running version's root. */
+#define VERSIONED_TRUST "var/lib/edeploy/trees.pub"
+/* Read that.
  * ERR_REFUSED when there is none. */
 int versioned_trust(const struct versioned *v, struct sign_trust *out,
 		    struct err *e);

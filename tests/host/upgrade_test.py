@@ -107,6 +107,8 @@ def make_root(port):
     put(ROOT + "/etc/app.conf", "edited here\n")
     put(ROOT + "/etc/fstab", "UUID=mine / ext4 defaults 0 1\n")
     put(ROOT + "/usr/sbin/edeploy", "the command itself\n")
+    put(ROOT + "/var/lib/edeploy/tree/seal", "of V1\n")
+    put(ROOT + "/var/lib/edeploy/tree/manifest.zst", "of V1\n")
     put(ROOT + "/var/lib/app/seed", "grown here\n")
     put(ROOT + "/home/me/notes", "notes\n")
     put(ROOT + "/boot/grub/grub.cfg", "grub\n")
@@ -213,6 +215,18 @@ def upgrade_with_failure():
 
 
 def after_upgrade():
+    check(get("/var/lib/edeploy/tree/seal") is None and
+          get("/var/lib/edeploy/tree/manifest.zst") is not None,
+          "what was recorded of the older tree counts no more")
+    code, out, err = call("history", "--json")
+    check(code == 0 and [(r["from"], r["to"]) for r in
+                         json.loads(out)["history"]] == [("V1", "V2")],
+          "history", out + err)
+    code, out, err = call("status")
+    check(code == 0 and "running   V2" in out, "status", out + err)
+    for word in ("rollback", "gc"):
+        check(call(word)[0] == 1 and "not laid out in versions" in
+              call(word)[2], f"{word} says why not", call(word))
     check(call("version")[1] == "V2\n", "the version is recorded")
     check(call("version")[2] == "", "nothing is under way any more")
     want = {"/bin/tool": "tool 2\n", "/etc/new.conf": "new\n",

@@ -18,15 +18,16 @@ ROLE = "app"
 MB = 1 << 20
 
 
-def own_namespace():
-    """The rest runs with mounts that nobody else sees, or not at all."""
+def own_namespace(*more):
+    """The rest runs with mounts that nobody else sees, or not at all. `more`:
+    of unshare(1), as for processes."""
     if os.geteuid() != 0:
         print("1..0 # SKIP mounting wants root")
         sys.exit(0)
     if "VERSIONED_LAB" not in os.environ:
         os.environ["VERSIONED_LAB"] = "1"
         os.execvp("unshare", ["unshare", "-m", "--propagation", "private",
-                              sys.executable, *sys.argv])
+                              *more, sys.executable, *sys.argv])
 
 
 def make_tree(top, version):
@@ -186,6 +187,43 @@ class Lab:
         """As the trial's own prove does, once it runs."""
         now = self.cfg()
         self.write_cfg(int(now["gen"]) + 2, now["try"], now["good"])
+
+    # ---- as if it had been booted ----
+
+    def enter(self, version):
+        """/edeploy/sysroot is the system's root, and `inside` runs in it."""
+        self.sysroot = sysroot = f"{self.top}/edeploy/sysroot"
+
+        def bind(source, where):
+            os.makedirs(sysroot + where, exist_ok=True)
+            subprocess.run(["mount", "--rbind", source, sysroot + where],
+                           check=True)
+
+        bind(self.root(version), "")
+        for name in ("/var", "/home"):
+            bind(self.state(name), name)
+        for name in ("/var/lib/dpkg", "/var/lib/edeploy"):
+            bind(self.root(version, name), name)
+        os.makedirs(sysroot + "/edeploy", exist_ok=True)
+        subprocess.run(["mount", "--bind", self.top + "/edeploy",
+                        sysroot + "/edeploy"], check=True)
+        os.mkdir(sysroot + "/run")
+        subprocess.run(["mount", "-t", "tmpfs", "run", sysroot + "/run"],
+                       check=True)
+        for name in ("/dev", "/proc", "/sys"):
+            bind(name, name)
+        # the command may be built with libraries of this machine
+        for name in ("/lib64", "/usr/lib/x86_64-linux-gnu"):
+            if os.path.exists(name):
+                bind(os.path.realpath(name), name)
+        bind(self.site, "/home/site")
+        bind(os.path.dirname(self.edeploy), "/home/program")
+
+    def inside(self, *words):
+        p = subprocess.run(["chroot", self.sysroot, "/home/program/edeploy",
+                            *words], text=True, capture_output=True,
+                           timeout=120)
+        return p.returncode, p.stdout, p.stderr
 
     # ---- the command ----
 
