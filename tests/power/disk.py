@@ -56,10 +56,11 @@ class Log:
         return sorted(min(c, len(self.entries)) for c in found)
 
     def between(self, cut):
-        """(last mark that was written, the next one or None)"""
-        done = [m for m in self.marks if m[0] < cut]
-        return done[-1], (self.marks[len(done)]
-                          if len(done) < len(self.marks) else None)
+        """(number of the last mark that was written, it, the next one or
+        None)"""
+        n = len([m for m in self.marks if m[0] < cut])
+        return n - 1, self.marks[n - 1], (
+            self.marks[n] if n < len(self.marks) else None)
 
 
 class Replay:

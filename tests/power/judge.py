@@ -9,7 +9,6 @@ import stat
 import subprocess
 
 import disk
-import guest
 
 BOOTS = 5
 
@@ -117,14 +116,19 @@ def sh(*argv):
     return p.returncode, p.stdout
 
 
+def mount(kind, image, at, offset=0):
+    os.makedirs(at, exist_ok=True)
+    more = ",nouuid" if kind == "xfs" else ""
+    code, said = sh("mount", "-t", kind, "-o", f"loop,offset={offset}{more}",
+                    image, at)
+    if code:
+        raise Wrong(f"Linux cannot mount it: {said.strip()}")
+
+
 class Mount:
     def __init__(self, kind, image, at):
         self.at = at
-        os.makedirs(at, exist_ok=True)
-        more = ",nouuid" if kind == "xfs" else ""
-        code, said = sh("mount", "-t", kind, "-o", f"loop{more}", image, at)
-        if code:
-            raise Wrong(f"Linux cannot mount it: {said.strip()}")
+        mount(kind, image, at)
 
     def __enter__(self):
         return self.at
@@ -135,21 +139,42 @@ class Mount:
             raise RuntimeError(said)
 
 
-class Judge:
-    def __init__(self, tools, programs, kind, trees, work):
-        self.tools, self.kind, self.work = tools, kind, work
-        self.play = f"{programs}/tests/power/play"
+class Small:
+    """The versions of guest.small_trees: what they are they stay."""
+
+    def __init__(self, trees):
         self.trees = {v: manifest(f"{trees}/{v}") for v in os.listdir(trees)}
         shared = {p: m for p, m in self.trees["A"].items()
                   if p.startswith("usr/share/")}
         for tree in self.trees.values():
             tree.update(shared)
 
+    def whole(self, version, _number):
+        return [self.trees[version]]
+
+    def state(self):
+        return "state/var/lib/app/db"
+
+    def verify(self, top, version):
+        """There is nothing to verify by."""
+
+
+class Judge:
+    """`subject`: what the versions are."""
+
+    def __init__(self, tools, programs, kind, subject, work):
+        self.tools, self.kind, self.work = tools, kind, work
+        self.play = f"{programs}/tests/power/play"
+        self.subject, self.mark = subject, 0
+
     def check_loaded(self, version, loaded):
-        tree = self.trees[version]
-        if loaded != [tree["boot/vmlinuz"][2], tree["boot/initrd"][2]]:
-            raise Wrong(f"GRUB loads a kernel or initrd of {version} that is "
-                        "not whole")
+        """Its kernel and initrd are those of the version."""
+        for tree in self.subject.whole(version, self.mark):
+            known = {m[2] for p, m in tree.items() if p.startswith("boot/")}
+            if set(loaded) <= known:
+                return
+        raise Wrong(f"GRUB loads a kernel or initrd of {version} that is not "
+                    "whole")
 
     def fsck(self, image):
         """Nothing but the journal has to be brought in order."""
@@ -183,12 +208,14 @@ class Judge:
 
     def check_root(self, top, version):
         have = manifest(f"{top}/edeploy/roots/{version}")
-        bad = differ(self.trees[version], have)
-        if bad:
-            raise Wrong(f"{version} is entered and is not whole: {bad}")
-        for name in (f"roots/{version}.mounts", "state/var/lib/app/db"):
+        bad = [differ(whole, have)
+               for whole in self.subject.whole(version, self.mark)]
+        if not bad or all(bad):
+            raise Wrong(f"{version} is entered and is not whole: {bad[:1]}")
+        for name in (f"roots/{version}.mounts", self.subject.state()):
             if not os.path.getsize(f"{top}/edeploy/{name}"):
                 raise Wrong(f"{name} is empty")
+        self.subject.verify(top, version)
 
     def check_linux(self, top, legal, seen):
         """What Linux finds is as new as what GRUB found, at least."""
@@ -208,9 +235,10 @@ class Judge:
             choice = grub.choose()
         raise Wrong("it boots in circles")
 
-    def judge(self, image, done, coming):
+    def judge(self, image, number, done, coming):
         """Marks before and after: what is entered, "" when nothing was
         installed. Raises Wrong."""
+        self.mark = number
         legal = [m[2] for m in (done, coming) if m]
         grub = Grub(self.tools, image)
         seen = read_state(grub.read("/edeploy/boot.cfg") or b"")
@@ -230,6 +258,3 @@ class Judge:
             self.fsck_xfs(image)
         return entered
 
-
-def module_of(kind):
-    return guest.KINDS[kind][1]

@@ -5,6 +5,12 @@
  * flush, what boot.cfg is from here on, so that the recorded writes tell.
  *
  *     play all TOP UUID MODULE INIT TREES DISK
+ *
+ * and one step each, for machines that are really booted:
+ *
+ *     play add TOP VERSION ARGS    its tree is there
+ *     play install TOP UUID MODULE INIT VERSION
+ *     play arm | hide | prove TOP VERSION
  *     play boot TOP VERSION GEN FELL    what roots/init.c would do, once
  */
 #include <errno.h>
@@ -200,8 +206,69 @@ all_main(char **argv, struct err *e)
 	return bad;
 }
 
-/* ---- one boot of a state that was left behind ---- */
+/* ---- one step each ---- */
 
+static int
+install_main(char **argv, struct err *e)
+{
+	const struct top_boot b = { argv[1], argv[2], argv[3] };
+
+	return top_boot(argv[0], &b, argv[4], e);
+}
+
+static int
+add_main(char **argv, struct err *e)
+{
+	const struct top_version v = { argv[1], "/boot/vmlinuz", "/boot/initrd",
+				       argv[2] };
+	AUTO_FREE char *dir = base_printf("%s/edeploy", argv[0]);
+
+	if (top_make(argv[0], e) < 0 || top_add(argv[0], &v, e) < 0)
+		return -1;
+	return flush(dir, e);
+}
+
+static int
+arm_main(char **argv, struct err *e)
+{
+	AUTO_FREE char *dir = base_printf("%s/edeploy", argv[0]);
+	struct state s;
+
+	if (state_read(&s, dir, e) < 0 ||
+	    state_arm(&s, argv[1], STATE_TRIES, e) < 0)
+		return -1;
+	return state_write(&s, dir, e);
+}
+
+/* The same as a program that knows nothing of GRUB writes it: durable, and to
+ * be seen by who replays the journal alone. */
+static int
+hide_main(char **argv, struct err *e)
+{
+	AUTO_FREE char *dir = base_printf("%s/edeploy", argv[0]);
+	AUTO_FREE char *path = base_printf("%s/boot.cfg", dir);
+	AUTO_FREE char *text = NULL;
+	struct state s;
+
+	if (state_read(&s, dir, e) < 0 ||
+	    state_arm(&s, argv[1], STATE_TRIES, e) < 0)
+		return -1;
+	text = state_text(&s);
+	return file_replace(path, text, strlen(text), 0644, e);
+}
+
+static int
+prove_main(char **argv, struct err *e)
+{
+	AUTO_FREE char *dir = base_printf("%s/edeploy", argv[0]);
+	struct state s;
+
+	if (state_read(&s, dir, e) < 0 || state_prove(&s, argv[1], e) < 0)
+		return -1;
+	return state_write(&s, dir, e);
+}
+
+/* One boot of a state that was left behind. */
 static int
 boot_main(char **argv, struct err *e)
 {
@@ -224,24 +291,33 @@ boot_main(char **argv, struct err *e)
 	return 0;
 }
 
+static const struct {
+	const char *name;
+	int words;
+	int (*run)(char **argv, struct err *e);
+} commands[] = {
+	{ "all", 6, all_main },   { "install", 5, install_main },
+	{ "add", 3, add_main },   { "arm", 2, arm_main },
+	{ "hide", 2, hide_main }, { "prove", 2, prove_main },
+	{ "boot", 4, boot_main },
+};
+
 int
 main(int argc, char **argv)
 {
 	struct err e = { 0 };
-	int bad;
+	size_t i;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	if (argc == 8 && str_eq(argv[1], "all")) {
-		bad = all_main(argv + 2, &e);
-	} else if (argc == 6 && str_eq(argv[1], "boot")) {
-		bad = boot_main(argv + 2, &e);
-	} else {
-		fputs("usage: play all TOP UUID MODULE INIT TREES DISK\n"
-		      "       play boot TOP VERSION GEN FELL\n",
-		      stderr);
-		return 2;
-	}
-	if (bad)
+	for (i = 0; i < ARRAY_LEN(commands); i++) {
+		if (argc != commands[i].words + 2 ||
+		    !str_eq(argv[1], commands[i].name))
+			continue;
+		if (commands[i].run(argv + 2, &e) == 0)
+			return 0;
 		fprintf(stderr, "play: %s\n", e.text);
-	return bad ? 1 : 0;
+		return 1;
+	}
+	fputs("play: see the top of tests/power/play.c\n", stderr);
+	return 2;
 }

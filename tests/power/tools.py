@@ -1,6 +1,8 @@
 """Programs that judge a disk, from Debian packages in the cache, run by their
 own loader: nothing of this machine's comes between, and nothing is installed."""
+import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -11,7 +13,8 @@ sys.path[:0] = [f"{TOP}/setup", f"{TOP}/tests/e2e"]
 import debs  # noqa: E402
 
 PACKAGES = [
-    "grub-common", "grub-pc-bin", "libdevmapper1.02.1", "libselinux1",
+    "grub-common", "grub-pc-bin", "grub-efi-amd64-bin",
+    "libdevmapper1.02.1", "libselinux1",
     "libudev1", "libpcre2-8-0", "libc6", "liblzma5", "zlib1g",
     "e2fsprogs", "libext2fs2", "libcom-err2", "libss2", "libblkid1",
     "libuuid1", "xfsprogs", "libinih1", "liburcu8", "libedit2", "libbsd0",
@@ -29,9 +32,8 @@ PROGRAMS = {
 def unpacked():
     """The folder with the packages."""
     versions = debs.candidates(PACKAGES)
-    name = "-".join(f"{p}_{versions[p]}" for p in ("grub-common", "xfsprogs",
-                                                  "btrfs-progs", "libc6"))
-    place = f"{debs.CACHE}/tools-{name.replace(':', '.')}"
+    place = f"{debs.CACHE}/power-tools-" + hashlib.sha256(
+        repr(sorted(versions.items())).encode()).hexdigest()[:12]
     if not os.path.exists(place):
         os.makedirs(debs.CACHE, exist_ok=True)
         work = tempfile.mkdtemp(dir=debs.CACHE)
@@ -39,7 +41,7 @@ def unpacked():
         try:
             os.rename(work, place)
         except OSError:  # another run was as fast
-            subprocess.run(["rm", "-rf", work], check=True)
+            shutil.rmtree(work)
     return place
 
 
@@ -49,13 +51,14 @@ class Tools:
         folders = ":".join(f"{self.top}/{d}" for d in debs.LIB_DIRS)
         self.loader = [f"{self.top}/lib64/ld-linux-x86-64.so.2",
                        "--library-path", folders]
+        self.env = {**debs.ENV, "MKE2FS_CONFIG": f"{self.top}/etc/mke2fs.conf"}
 
     def argv(self, name, *words):
         return [*self.loader, f"{self.top}/{PROGRAMS[name]}/{name}", *words]
 
     def run(self, name, *words, **more):
         """What it says on both, which must go well."""
-        p = subprocess.run(self.argv(name, *words), env=debs.ENV,
+        p = subprocess.run(self.argv(name, *words), env=self.env,
                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                            stderr=subprocess.STDOUT, **more)
         if p.returncode:
@@ -65,7 +68,7 @@ class Tools:
 
     def try_run(self, name, *words):
         """(exit code, bytes of its standard output)"""
-        p = subprocess.run(self.argv(name, *words), env=debs.ENV,
+        p = subprocess.run(self.argv(name, *words), env=self.env,
                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                            stderr=subprocess.DEVNULL)
         return p.returncode, p.stdout
