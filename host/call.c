@@ -34,6 +34,7 @@ take_flag(struct call *c, const struct call_takes *takes, const char *option)
 		      { "--live", &c->live },
 		      { "--fix", &c->fix },
 		      { "--strangers", &c->strangers },
+		      { "--strict", &c->strict },
 		      { "--wait", &c->wait } };
 	size_t i;
 

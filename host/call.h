@@ -16,7 +16,7 @@ struct call {
 	bool is_versioned;
 	const char *word[CALL_WORDS];
 	int words;
-	bool allow_downgrade, at_boot, live, fix, wait, strangers;
+	bool allow_downgrade, at_boot, live, strict, fix, wait, strangers;
 	const char *install; /* --install DIR */
 };
 

@@ -265,6 +265,7 @@ upgrade_staged(struct change *c, struct stage *s, struct err *e)
 	int live;
 
 	s->allow_downgrade = c->allow_downgrade;
+	s->strict = c->strict;
 	if (build(c, s, e) < 0)
 		return -1;
 	live = try_live(c, s, e);
@@ -449,6 +450,7 @@ change_look(struct change *c, const char *to, struct value *changes,
 	snprintf(c->to, sizeof(c->to), "%s", to);
 	bad = stage_open(&s, c->host, c->on, c->to, e);
 	s.allow_downgrade = c->allow_downgrade;
+	s.strict = c->strict;
 	bad = bad || stage_look(&s, e) < 0 || stage_merge_look(&s, e) < 0;
 	if (!bad) {
 		compare(s.was, s.will, changes);

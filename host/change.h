@@ -14,9 +14,11 @@ struct change {
 	const struct host *host;
 	struct versioned *on;
 	bool allow_downgrade;
-	bool later; /* at the next boot, also where it could be at once */
-	bool live;  /* at once, also when the kernel is another one, which the
-		       next boot starts then */
+	bool strict; /* files in /etc that no version and no installation
+			brought do not come along */
+	bool later;  /* at the next boot, also where it could be at once */
+	bool live;   /* at once, also when the kernel is another one, which the
+			next boot starts then */
 	/* out */
 	char from[STATE_VERSION], to[STATE_VERSION];
 	bool at_boot;        /* the next boot enters it */

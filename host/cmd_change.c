@@ -191,6 +191,7 @@ change_of(struct call *c)
 	return (struct change){ .host = &c->host,
 				.on = &c->on,
 				.allow_downgrade = c->allow_downgrade,
+				.strict = c->strict,
 				.later = c->at_boot,
 				.live = c->live,
 				.notes = value_list() };
@@ -200,8 +201,9 @@ int
 cmd_upgrade(int argc, char **argv)
 {
 	static const struct call_takes takes = {
-		"upgrade VERSION [--allow-downgrade] [--live | --at-boot]", 1,
-		1, "--allow-downgrade --live --at-boot"
+		"upgrade VERSION [--allow-downgrade] [--strict] [--live | "
+		"--at-boot]",
+		1, 1, "--allow-downgrade --strict --live --at-boot"
 	};
 	struct err e = { 0 };
 	struct change x;
@@ -348,8 +350,8 @@ int
 cmd_test_upgrade(int argc, char **argv)
 {
 	static const struct call_takes takes = {
-		"test-upgrade VERSION [--allow-downgrade]", 1, 1,
-		"--allow-downgrade"
+		"test-upgrade VERSION [--allow-downgrade] [--strict]", 1, 1,
+		"--allow-downgrade --strict"
 	};
 	struct err e = { 0 };
 	struct change x;

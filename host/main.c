@@ -6,7 +6,8 @@
 #include "host/host.h"
 
 static const struct cmd commands[] = {
-	{ "upgrade", "VERSION [--allow-downgrade] [--live | --at-boot]",
+	{ "upgrade",
+	  "VERSION [--allow-downgrade] [--strict] [--live | --at-boot]",
 	  "move this host to another version",
 	  "Brings the signed version beside the running one (only what "
 	  "differs\n"
@@ -17,7 +18,9 @@ static const struct cmd commands[] = {
 	  "reboot), and this host's health is looked at. Else, and with\n"
 	  "--at-boot, post runs in it and the next boot tries it: what fails\n"
 	  "comes back to the running version by itself. --live: at once also\n"
-	  "with another kernel, which the next boot starts then.\n"
+	  "with another kernel, which the next boot starts then. --strict: "
+	  "files\n"
+	  "in /etc that no version brought stay behind.\n"
 	  "Whatever stops it, this host is and boots as before; the same "
 	  "command\n"
 	  "goes on where it was.\n"
@@ -34,7 +37,7 @@ static const struct cmd commands[] = {
 	  "the middle is kept in " UPGRADE_MARK " and told at every\n"
 	  "call until the same upgrade has ended well.\n",
 	  cmd_upgrade },
-	{ "test-upgrade", "VERSION [--allow-downgrade]",
+	{ "test-upgrade", "VERSION [--allow-downgrade] [--strict]",
 	  "show what upgrade would change",
 	  "Each path that is new, changed or removed, what becomes of edits "
 	  "here,\n"

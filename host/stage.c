@@ -240,15 +240,34 @@ add_to_top(const struct stage *s, struct err *e)
 		       &(struct top_version){ s->to, kernel, initrd, args }, e);
 }
 
+struct adding {
+	const struct stage *s;
+	struct classes classes;
+};
+
+/* In merged folders what was added once stays so; everything else is people's
+ * work, and is to be seen as that by the next upgrade. */
+static bool
+is_peoples(void *ctx, const char *path)
+{
+	const struct adding *a = ctx;
+
+	return classes_of(&a->classes, path) == CLASS_MERGED &&
+	       (!a->s->local || !manifest_find(a->s->local, path));
+}
+
 static int
 write_local(const struct stage *s, const char *dir, struct err *e)
 {
 	AUTO_FREE char *path = versioned_beside(s->on, s->to, ".local");
+	struct adding a = { .s = s };
 	AUTO(manifest) local = NULL;
+	int bad = classes_of_root(&a.classes, dir, e);
 
-	if (local_make(&local, dir, s->will, NULL, NULL, e) < 0)
-		return -1;
-	return local_write(local, path, e);
+	if (bad == 0)
+		bad = local_make(&local, dir, s->will, is_peoples, &a, e);
+	classes_clear(&a.classes);
+	return bad < 0 ? -1 : local_write(local, path, e);
 }
 
 int

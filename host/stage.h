@@ -25,6 +25,7 @@ struct stage {
 	const struct versioned *on;
 	const char *to;
 	bool allow_downgrade;
+	bool strict; /* what is nobody's in merged folders stays behind */
 	struct seal *was_seal;
 	struct manifest *was; /* the running version as published */
 	struct seal *will_seal;
@@ -73,6 +74,11 @@ char *stage_dir(const struct stage *s);
 /* The edits that are known when both manifests are (host/stage_merge.c): adds
  * to s->notes and writes nothing. */
 int stage_merge_look(struct stage *s, struct err *e);
+
+/* Of what is in a merged folder, without what is nobody's
+ * (host/stage_strict.c); `tell`: notes for it. */
+int stage_without_strangers(struct stage *s, struct manifest **ours, bool tell,
+			    struct err *e);
 
 /* What is the running version's and nobody published (host/stage_carry.c). */
 int stage_carry(struct stage *s, struct err *e);

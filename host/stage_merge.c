@@ -47,6 +47,18 @@ look_at(const char *root, const char *prefix, struct manifest **out,
 	return walk(&look, out, e);
 }
 
+/* The machine's side. */
+static int
+look_at_ours(struct stage *s, const char *prefix, bool tell,
+	     struct manifest **out, struct err *e)
+{
+	AUTO_FREE char *root = versioned_root(s->on, s->on->running);
+
+	if (look_at(root, prefix, out, e) < 0)
+		return -1;
+	return s->strict ? stage_without_strangers(s, out, tell, e) : 0;
+}
+
 /* What the installation or an upgrade put there is nobody's edit, and tells
  * nothing when it is kept. */
 static bool
@@ -98,11 +110,10 @@ each_merged(struct stage *s, const char *tree,
 static int
 foretell(struct stage *s, const char *prefix, struct err *e)
 {
-	AUTO_FREE char *root = versioned_root(s->on, s->on->running);
 	struct merge_plan plan __attribute__((cleanup(merge_clear))) = { 0 };
 	AUTO(manifest) ours = NULL;
 
-	if (look_at(root, prefix, &ours, e) < 0)
+	if (look_at_ours(s, prefix, true, &ours, e) < 0)
 		return -1;
 	merge_make(&plan, s->was, ours, s->will, prefix);
 	tell(s, ours, &plan);
@@ -133,7 +144,7 @@ merge(struct stage *s, const char *prefix, struct err *e)
 				       .prefix = prefix,
 				       .bases = bases };
 
-	if (look_at(root, prefix, &ours, e) < 0)
+	if (look_at_ours(s, prefix, true, &ours, e) < 0)
 		return -1;
 	merge_make(&plan, s->was, ours, s->will, prefix);
 	if (merge_run(&job, e) < 0)
@@ -172,7 +183,7 @@ merge_again(struct stage *s, const struct stage_merged *m, struct err *e)
 				       .prefix = m->prefix,
 				       .bases = bases };
 
-	if (look_at(root, m->prefix, &ours, e) < 0)
+	if (look_at_ours(s, m->prefix, false, &ours, e) < 0)
 		return -1;
 	if (str_eq(ours->root, m->ours->root))
 		return 0;

@@ -3,6 +3,7 @@
 is merged, carried over, shared, refused, proved, taken back and removed. On a
 real ext4, since what GRUB would see is part of it. Prints TAP."""
 import os
+import subprocess
 import sys
 
 import versioned_lab as lab
@@ -187,6 +188,48 @@ def rollback_and_again():
           "and can be taken back")
 
 
+def strict():
+    put(disk.root("V2", "/etc/ssh/ssh_host_rsa_key"), "key\n")
+    put(disk.root("V2", "/etc/mine.conf"), "mine\n", 0o640)
+    code, out, err = disk.call("upgrade", "V5", "--strict")
+    check(code == 0 and "etc/mine.conf:\n    brought by no version: it stays "
+          "behind\n" in out, "strict tells what stays behind", out + err)
+    check(disk.get("V5", "/etc/mine.conf") is None and
+          disk.get("V5", "/etc/ssh/ssh_host_rsa_key") == "key\n" and
+          disk.get("V5", "/etc/hostname") == "host7\n" and
+          disk.get("V5", "/etc/app.conf") == "port = 2\n",
+          "but not what is the machine's own, nor edits")
+    check(disk.call("rollback")[0] == 0, "taken back")
+
+
+def killed():
+    """Whatever moment it dies at, what boots is whole and boots as before, or
+    the new one is on trial, whole."""
+    seen = set()
+    for ms in (5, 15, 30, 50, 80, 120, 170, 230, 300, 400, 550, 750):
+        p = subprocess.Popen([disk.edeploy, "upgrade", "V5", "--root",
+                              disk.top], stdout=subprocess.DEVNULL,
+                             stderr=subprocess.DEVNULL)
+        try:
+            p.wait(ms / 1000)
+        except subprocess.TimeoutExpired:
+            p.kill()
+            p.wait()
+        cfg = disk.cfg()
+        seen.add(cfg["try"])
+        code, out, err = disk.call("verify")
+        check(code == 0 and cfg["good"] == "V2" and cfg["try"] in ("", "V5"),
+              f"killed after {ms} ms: {cfg['try'] or 'V2 alone'}", out + err)
+        if cfg["try"]:
+            disk.call("rollback")
+    print("#", seen)
+    code, out, err = disk.call("upgrade", "V5")
+    check(code == 0 and disk.get("V5", "/usr/bin/tool") == "tool V5\n" and
+          disk.get("V5", "/etc/mine.conf") == "mine\n",
+          "and the same command ends well", out + err)
+    disk.call("rollback")
+
+
 def damage():
     path = disk.root("V1", "/usr/bin/tool")
     put(path, "tool X1\n", 0o755)
@@ -210,7 +253,8 @@ def damage():
           "what edeploy added is looked at, too", out + err)
     put(disk.root("V1", "/usr/bin/stranger"), "?\n")
     code, out, err = disk.call("verify", "V2", "--strangers")
-    check(code == 0 and "stranger" not in out, "no strangers in V2", out)
+    check(code == 0 and "stranger  usr" not in out, "no strangers in V2",
+          out)
     code, out, err = disk.call("verify", "V1", "--strangers")
     check("stranger  usr/bin/stranger" in out, "a stranger is named", out)
 
@@ -268,6 +312,8 @@ def main():
         pre_and_post_fail()
         upgrade()
         rollback_and_again()
+        strict()
+        killed()
         damage()
         serials()
         no_room()
