@@ -6,7 +6,8 @@ int cmd_upgrade(int argc, char **argv); /* cmd_change.c */
 int cmd_rollback(int argc, char **argv);
 int cmd_test_upgrade(int argc, char **argv);
 int cmd_prove(int argc, char **argv);
-int cmd_verify(int argc, char **argv); /* cmd_check.c */
+int cmd_convert(int argc, char **argv); /* cmd_convert.c */
+int cmd_verify(int argc, char **argv);  /* cmd_check.c */
 int cmd_list(int argc, char **argv);
 int cmd_gc(int argc, char **argv);
 int cmd_status(int argc, char **argv); /* cmd_tell.c */

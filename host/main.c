@@ -82,6 +82,18 @@ static const struct cmd commands[] = {
 	  "conf; 600) seconds. --install DIR puts that unit into the root "
 	  "DIR.\n",
 	  cmd_prove },
+	{ "convert", "[--at-boot]",
+	  "make versions of a host that is one plain root",
+	  "What runs becomes /edeploy/roots/VERSION, in place, and the "
+	  "running\n"
+	  "system moves into it (--at-boot: the next boot does). The "
+	  "machine's\n"
+	  "own files (/home, /var and such) stay where they are, and the boot\n"
+	  "loader, too. The next boot is a trial: what fails comes back to "
+	  "the\n"
+	  "old root. A disk that cannot hold versions (LVM, RAID, not ext4, a\n"
+	  "separate /boot, /usr or /var) is refused, and nothing is changed.\n",
+	  cmd_convert },
 	{ "gc", "", "remove versions that no boot enters any more", NULL,
 	  cmd_gc },
 	{ "version", "", "print this host's version", NULL, cmd_tell },

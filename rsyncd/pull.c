@@ -316,7 +316,7 @@ run(struct job *j, struct err *e)
 
 	if (release_head(j, e) < 0)
 		return -1;
-	done = is_done(j, e);
+	done = j->o->record_only ? 0 : is_done(j, e);
 	if (done != 0)
 		return done < 0 ? -1 : 0;
 	if (release_read(j, e) < 0 || base_open(j, e) < 0 ||
@@ -324,6 +324,8 @@ run(struct job *j, struct err *e)
 		return -1;
 	if (route_find(j, e) < 0 || release_manifest(j, e) < 0)
 		return -1;
+	if (j->o->record_only)
+		return keep_record(j, e);
 	prepare(j);
 	forget_record(j);
 	return fill(j, e);

@@ -44,8 +44,9 @@ struct pull_opts {
 	enum pull_share share;
 	uint64_t serial_min; /* refuse what is below */
 	bool allow_downgrade;
-	bool dry_run;  /* say what would be done, write nothing */
-	bool strict;   /* remove what is in `into` and not in the tree */
+	bool dry_run;     /* say what would be done, write nothing */
+	bool record_only; /* bring the record, and look at no folder */
+	bool strict;      /* remove what is in `into` and not in the tree */
 	bool hash_all; /* read also what PULL_LINK shares and nobody touched */
 	bool keep;   /* let it stay: other file systems may be mounted below */
 	int threads; /* that decode and write; 0: 2 */

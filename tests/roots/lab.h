@@ -59,9 +59,8 @@ lab_holds(const char *path, const char *want)
 static inline void
 lab_mount(const char *top, const char *image)
 {
-	const char *const make[] = {
-		"mkfs.ext4", "-q", "-F", image, "32M", NULL
-	};
+	const char *const make[] = { "mkfs.ext4", "-q",   "-F",
+				     image,       "160M", NULL };
 	const char *const loop[] = { "mount", "-o", "loop", image, top, NULL };
 	struct err e = { 0 };
 
@@ -71,11 +70,28 @@ lab_mount(const char *top, const char *image)
 		lab_bail("%s", e.text);
 }
 
+/* What an initramfs mounts. */
+static inline void
+lab_specials(const char *top)
+{
+	static const char *const dirs[] = { "dev", "sys", "run", "proc" };
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(dirs); i++) {
+		AUTO_FREE char *to = base_printf("%s/%s", top, dirs[i]);
+
+		if ((mkdir(to, 0755) < 0 && errno != EEXIST) ||
+		    mount("none", to,
+			  str_eq(dirs[i], "proc") ? "proc" : "tmpfs", 0,
+			  NULL) < 0)
+			lab_bail("%s: %s", to, strerror(errno));
+	}
+}
+
 static inline void
 lab_top(const char *top, const char *image)
 {
 	static const char *const roots[] = { "A", "B" };
-	static const char *const dirs[] = { "dev", "sys", "run", "proc" };
 	size_t i;
 
 	lab_mount(top, image);
@@ -90,15 +106,7 @@ lab_top(const char *top, const char *image)
 	}
 	lab_file(top, "edeploy/state/var/lib/db", "state");
 	lab_file(top, "edeploy/state/srv/new", "new place");
-	for (i = 0; i < ARRAY_LEN(dirs); i++) {
-		AUTO_FREE char *to = base_printf("%s/%s", top, dirs[i]);
-
-		if (mkdir(to, 0755) < 0 ||
-		    mount("none", to,
-			  str_eq(dirs[i], "proc") ? "proc" : "tmpfs", 0,
-			  NULL) < 0)
-			lab_bail("%s: %s", to, strerror(errno));
-	}
+	lab_specials(top);
 }
 
 /* As the machine runs after init: A entered, mounts shared as systemd makes
