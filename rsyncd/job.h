@@ -64,6 +64,7 @@ struct job {
 	struct source *src;
 	int threads;
 	bool reflink_never;
+	bool probed; /* how quick is the wire? */
 
 	struct head head;
 	struct seal *seal;

@@ -52,6 +52,8 @@ const struct patch_op *patch_find(const struct patch_table *t,
  * deflate. */
 const struct patch_op *patch_plain(const struct patch_table *t,
 				   const struct patch_op *op);
+/* Bytes of what an op's pieces are on the wire. */
+uint64_t patch_size(const struct patch_table *t, const struct patch_op *op);
 void patch_table_free(struct patch_table *t);
 AUTO_DEFINE(patch_table)
 

@@ -94,6 +94,17 @@ patch_plain(const struct patch_table *t, const struct patch_op *op)
 	return next < t->ops && is_plain(t, next) ? &t->op[next] : NULL;
 }
 
+uint64_t
+patch_size(const struct patch_table *t, const struct patch_op *op)
+{
+	uint64_t sum = 0;
+	size_t i;
+
+	for (i = 0; i < op->pieces; i++)
+		sum += t->piece[op->piece + i].size;
+	return sum;
+}
+
 /* ---- read ---- */
 
 struct reader {

@@ -32,17 +32,6 @@ struct planning {
 
 /* ---- patches ---- */
 
-static uint64_t
-pieces_size(const struct patch_table *t, const struct patch_op *op)
-{
-	uint64_t sum = 0;
-	size_t i;
-
-	for (i = 0; i < op->pieces; i++)
-		sum += t->piece[op->piece + i].size;
-	return sum;
-}
-
 /* Of one op that is gzip's. */
 static uint64_t
 work_ms(const struct patch_op *op)
@@ -88,7 +77,7 @@ cost_of_op(struct planning *g, size_t delta, size_t i)
 	    !g->in->at_hand(g->in->ctx, op->old_head, op->old_size))
 		below = cost_of(g, op->old_head, delta, &d, &o);
 	*cost = below == NEVER ? NEVER
-			       : below + (int64_t)(pieces_size(t, op) +
+			       : below + (int64_t)(patch_size(t, op) +
 						   labour(g, delta, op));
 	return *cost;
 }
@@ -341,6 +330,17 @@ take_patch(struct planning *g, struct taken *t, const unsigned char head[12],
 		take_patch(g, t, x->old_head, delta, SIZE_MAX - 1);
 }
 
+/* What another choice would have been, and might yet be. */
+static void
+note_choice(struct planning *g, size_t delta, size_t op)
+{
+	const struct patch_table *t = g->in->delta[delta];
+	const struct patch_op *x = &t->op[op];
+
+	g->p->slow |= labour(g, delta, x) > 0 && !patch_plain(t, x);
+	g->p->plain |= op > 0 && patch_plain(t, x - 1) == x;
+}
+
 static void
 list_patches(struct planning *g, const struct taken *t)
 {
@@ -362,8 +362,8 @@ list_patches(struct planning *g, const struct taken *t)
 				t->want[d][i] == SIZE_MAX - 1 ? SIZE_MAX
 							      : t->want[d][i]
 			};
-			p->wire += pieces_size(table, &table->op[i]);
-			p->slow |= labour(g, d, &table->op[i]) > 0;
+			p->wire += patch_size(table, &table->op[i]);
+			note_choice(g, d, i);
 		}
 }
 
@@ -405,7 +405,7 @@ weigh_gzip(struct planning *g, size_t delta)
 
 		g->gzip[delta].work_ms += work_ms(&t->op[i]);
 		if (plain)
-			g->gzip[delta].bytes -= pieces_size(t, plain);
+			g->gzip[delta].bytes -= patch_size(t, plain);
 	}
 }
 

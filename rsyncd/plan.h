@@ -54,6 +54,7 @@ struct plan {
 	uint64_t wire;  /* bytes of all that */
 	size_t nowhere; /* wants that nothing gives */
 	bool slow;      /* has patches whose frames might be sooner there */
+	bool plain;     /* has patches that are the larger of two */
 };
 
 struct plan *plan_make(const struct plan_in *in);

@@ -15,8 +15,9 @@
 #include "rsyncd/place.h"
 #include "rsyncd/take.h"
 
-/* By patches, by what was at hand, by frames alone. */
-#define ROUNDS 4
+/* A few patches, by patches, by what was at hand, by frames alone. */
+#define ROUNDS 5
+#define PROBE (1UL << 20) /* bytes of the few */
 #define LARGE (1024 * 1024)
 
 /* ---- nothing to do ---- */
@@ -93,6 +94,7 @@ struct round {
 	struct plan_want *want;
 	size_t *content;
 	size_t len;
+	uint64_t bytes; /* of a probe */
 	struct plan *plan;
 	struct mending mending;
 };
@@ -107,8 +109,22 @@ round_clear(struct round *r)
 	*r = (struct round){ 0 };
 }
 
+/* Is it one of the few small patches that tell how quick the wire is? */
+static bool
+is_probe(const struct job *j, struct round *r, const struct content *c)
+{
+	const struct patch_table *t = j->route.table[0];
+	const struct patch_op *op = patch_find(t, c->hash.b);
+
+	if (!op || op->kind == PATCH_GZIP || r->bytes >= PROBE ||
+	    patch_size(t, op) > PROBE / 8)
+		return false;
+	r->bytes += patch_size(t, op);
+	return true;
+}
+
 static void
-list_wants(const struct job *j, struct round *r)
+list_wants(const struct job *j, struct round *r, bool probe)
 {
 	size_t i, n = contents_len(j->h.contents);
 
@@ -118,7 +134,8 @@ list_wants(const struct job *j, struct round *r)
 		const struct content *c = contents_at(j->h.contents, i);
 		struct plan_want *w = &r->want[r->len];
 
-		if (j->want[i].state != WANT_MISSING)
+		if (j->want[i].state != WANT_MISSING ||
+		    (probe && !is_probe(j, r, c)))
 			continue;
 		memcpy(w->head, c->hash.b, sizeof(w->head));
 		w->size = c->size;
@@ -171,15 +188,37 @@ no_pack_has(const struct job *j, const struct round *r, struct err *e)
 		       contents_at(j->h.contents, r->content[i])->first->path);
 }
 
+/* What made the plan take the larger one of two patches is the speed that the
+ * first few hundred kilobytes had, which a shaped wire lets pass in a burst. A
+ * megabyte of other patches tells more. */
+static bool
+probe_first(struct job *j, struct round *r)
+{
+	if (j->probed || !r->plan->plain || j->route.len != 1 || j->o->dry_run)
+		return false;
+	j->probed = true;
+	round_clear(r);
+	list_wants(j, r, true);
+	if (r->len > 0) {
+		make_plan(j, r);
+		return true;
+	}
+	list_wants(j, r, false);
+	make_plan(j, r);
+	return false;
+}
+
 /* The packs' tables are not asked for when patches are enough, few, and
  * quickly made. */
 static int
 plan_round(struct job *j, struct round *r, struct err *e)
 {
-	list_wants(j, r);
+	list_wants(j, r, false);
 	if (r->len == 0)
 		return 0;
 	make_plan(j, r);
+	if (probe_first(j, r))
+		return 0;
 	if (r->plan->nowhere > 0 || r->plan->slow ||
 	    r->plan->wire > packs_size(j->seal) / 4) {
 		if (release_packs(j, e) < 0)

@@ -346,6 +346,7 @@ check_plain(void)
 		CHECK_SHOW(i, p->wire == plain_rows[i].wire, "%zu",
 			   (size_t)p->wire);
 		CHECK(i, p->patches == 1 && w.way == PLAN_PATCH);
+		CHECK(i, p->plain == (p->wire == 507) && !p->slow);
 		patch_table_free(d);
 	}
 }
