@@ -56,7 +56,7 @@ print_json(const struct publish_result *r)
 }
 
 static int
-print_result(const struct publish_result *r, const char *done)
+print_text(const struct publish_result *r, const char *done)
 {
 	const struct seal *s = r->seal;
 	AUTO_FREE char *bytes = trees_size(s->bytes);
@@ -77,15 +77,27 @@ print_result(const struct publish_result *r, const char *done)
 	return CMD_DONE;
 }
 
+/* As JSON it is one document: where packing follows, what that made. */
+static int
+print_result(const struct publish_result *r, const struct trees *t,
+	     const char *done, bool more)
+{
+	if (r->already)
+		done = "was published already, with this tree";
+	if (!t->json)
+		return print_text(r, done);
+	return more ? CMD_DONE : print_json(r);
+}
+
 /* ---- publish, repack ---- */
 
 typedef int publish_call(const struct publish_opts *opts,
 			 struct publish_result *out, struct err *e);
 
-/* One of the two calls, with its bar. */
+/* One of the two calls, with its bar; `more`: the other one follows. */
 static int
 run(publish_call *call, struct publish_opts *o, const struct trees *t,
-    const char *done)
+    const char *done, bool more)
 {
 	struct trees_bar bar;
 	struct publish_result r;
@@ -102,9 +114,7 @@ run(publish_call *call, struct publish_opts *o, const struct trees *t,
 		publish_result_clear(&r);
 		return ctl_fail(&e);
 	}
-	if (r.already)
-		done = "was published already, with this tree";
-	code = t->json ? print_json(&r) : print_result(&r, done);
+	code = print_result(&r, t, done, more);
 	publish_result_clear(&r);
 	return code;
 }
@@ -115,7 +125,7 @@ run_repack(struct publish_opts *o, const struct trees *t)
 {
 	if (setpriority(PRIO_PROCESS, 0, 19) < 0)
 		perror("edeployctl: nice");
-	return run(publish_repack, o, t, "is packed better");
+	return run(publish_repack, o, t, "is packed better", false);
 }
 
 static int
@@ -160,7 +170,7 @@ cmd_publish(int argc, char **argv)
 	o = opts_of(&t);
 	code = read_key(&t, &o, &key);
 	if (code == 0)
-		code = run(publish, &o, &t, "is published");
+		code = run(publish, &o, &t, "is published", t.repack);
 	o.level = 0;
 	if (code == 0 && t.repack)
 		code = run_repack(&o, &t);

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """publish_odd_test.py EDEPLOYCTL: what should not happen to a shelf, and does:
 names that look like leftovers, files that went, users behind links, folders
-with something mounted in them. Prints TAP."""
+with something mounted in them, packing that is killed. Prints TAP."""
 import os
 import subprocess
 import sys
 import tempfile
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import shelf_lab as lab  # noqa: E402
@@ -88,6 +89,70 @@ def test_mounts():
         "after that it goes", ctl.run("versions", ROLE))
 
 
+def head(version):
+    """{word: value} of its HEAD, {} as long as there is none."""
+    try:
+        with open(ctl.trees(ROLE, version, "HEAD")) as f:
+            return dict(line.split(" ", 1) for line in f)
+    except FileNotFoundError:
+        return {}
+
+
+def pulls(version):
+    """What is different after a pull of it, "" when nothing."""
+    into = f"{DIR}/pulled"
+    p = subprocess.run([PROGRAM, "pull", ROLE, version, into, "--from",
+                        ctl.trees(), "--trust", KEY + ".pub"],
+                       capture_output=True, text=True)
+    differs = p.stderr if p.returncode else \
+        lab.same(ctl.view(ROLE, version), into)
+    lab.remove(into)
+    lab.remove(into + ".edeploy")
+    return differs
+
+
+def is_nice(pid):
+    with open(f"/proc/{pid}/stat") as f:
+        return f.read().rsplit(")", 1)[1].split()[16] == "19"
+
+
+def start_packing(version, tree):
+    """publish --repack, as soon as it packs what it has sealed; whether it
+    stepped back for others then."""
+    p = subprocess.Popen([PROGRAM, "publish", ROLE, version, tree, "--top",
+                          ctl.top, "--key", KEY, "--repack"],
+                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    nice = False
+    while p.poll() is None and not nice:
+        nice = head(version) != {} and is_nice(p.pid)
+        time.sleep(0.002)
+    return p, nice
+
+
+def test_background():
+    """The first seal is live while the second is being made, and stays so when
+    that is killed."""
+    tree = next_tree("five", ("usr/share/book", lab.text(5, 6000000)))
+    p, nice = start_packing("V5", tree)
+    differs = pulls("V5")
+    check(p.poll() is None and nice and head("V5")["revision"] == "1\n",
+          "packing goes on behind a seal that is live", head("V5"))
+    check(differs == "", "which clients take", differs)
+    p.kill()
+    p.wait()
+    check(head("V5")["revision"] == "1\n" and pulls("V5") == "",
+          "killed: the first seal stays", head("V5"))
+    first = int(ctl.json("versions", ROLE)[0]["packed"])
+    said = ctl.json("publish", ROLE, "V5", tree, "--repack")
+    check(head("V5")["revision"] == "2\n" and pulls("V5") == "",
+          "again: the better one", said)
+    better = int(ctl.json("versions", ROLE)[0]["packed"])
+    check(better < first, "which is smaller", (first, better))
+    check(ctl.run("gc", "--now")[0] == 0 and fsck()[0] == 0 and
+          len(os.listdir(ctl.trees(ROLE, "V5"))) < 7,
+          "and nothing is left over", os.listdir(ctl.trees(ROLE, "V5")))
+
+
 def main():
     subprocess.run([PROGRAM, "key", KEY], check=True, capture_output=True)
     lab.make_tree(f"{DIR}/one", 20)
@@ -95,6 +160,7 @@ def main():
     test_gone()
     test_ids()
     test_mounts()
+    test_background()
     return lab.end()
 
 
