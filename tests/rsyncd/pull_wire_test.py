@@ -13,12 +13,14 @@ import re
 import resource
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from wire_lab import Program, Wire, free_port  # noqa: E402
 
 EDEPLOYD, CTL, CACHE_CONF = map(os.path.abspath, sys.argv[1:4])
 count = failed = 0
@@ -32,90 +34,6 @@ def check(what, good, saw=""):
     print(f"{'ok' if good else 'not ok'} {count} - {what}", flush=True)
     if not good:
         print("# saw: " + repr(saw)[:900], flush=True)
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-def listens(port):
-    with socket.socket() as s:
-        return s.connect_ex(("127.0.0.1", port)) == 0
-
-
-class Program:
-    """Ends with us; listens on `port`."""
-
-    def __init__(self, argv, port, log):
-        self.argv, self.port, self.log = argv, port, log
-        self.proc = None
-        atexit.register(self.stop)
-        self.start()
-
-    def start(self):
-        self.proc = subprocess.Popen(self.argv, stderr=open(self.log, "ab"))
-        until = time.time() + 30
-        while time.time() < until and self.proc.poll() is None:
-            if listens(self.port):
-                return
-            time.sleep(0.02)
-        sys.exit(f"Bail out! {self.argv[0]}: {open(self.log).read()}")
-
-    def stop(self, how=signal.SIGTERM):
-        if self.proc.poll() is None:
-            self.proc.send_signal(how)
-            try:
-                self.proc.wait(30)
-            except subprocess.TimeoutExpired:
-                self.proc.kill()
-                self.proc.wait()
-
-
-class Wire:
-    """A wire to `port` that cuts what goes over it: each connection after a
-    number of bytes that `cut` tells, and not at all when it tells 0. Each
-    piece of 64 KiB takes at least `pause` seconds."""
-
-    def __init__(self, port, cut, pause=0):
-        self.to, self.cut, self.pause, self.cuts = port, cut, pause, 0
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            near = self.listener.accept()[0]
-            try:
-                far = socket.create_connection(("127.0.0.1", self.to))
-            except OSError:
-                near.close()
-                continue
-            threading.Thread(target=self.pump, args=(near, far, 0),
-                             daemon=True).start()
-            threading.Thread(target=self.pump, args=(far, near, self.cut()),
-                             daemon=True).start()
-
-    def pump(self, a, b, most):
-        done = 0
-        try:
-            while (data := a.recv(1 << 16)):
-                done += len(data)
-                if most and done > most:
-                    b.sendall(data[:most // 2])
-                    self.cuts += 1
-                    break
-                b.sendall(data)
-                time.sleep(self.pause)
-        except OSError:
-            pass
-        for s in (a, b):
-            try:
-                s.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-            s.close()
 
 
 def run(*argv, **more):
@@ -277,12 +195,36 @@ def check_tls(where):
             "certificate")
 
 
+def whole_wire(server):
+    """Bytes of an install that nothing disturbs."""
+    p = pull(1, f"{top}/whole", f"http://127.0.0.1:{server.port}/trees",
+             "--json")
+    shutil.rmtree(f"{top}/whole")
+    shutil.rmtree(f"{top}/whole.edeploy")
+    return json.loads(p.stdout)["wire"]
+
+
+def check_many(direct):
+    """Eight clients at once."""
+    pulls = [subprocess.Popen(
+        [CTL, "pull", "web", "2", f"{top}/many{i}", "--from", direct,
+         "--trust", f"{top}/key.pub"], stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE, text=True) for i in range(8)]
+    said = [p.communicate()[1] for p in pulls]
+    for i, p in enumerate(pulls):
+        check(f"one of eight at once: {i}", p.returncode == 0 and
+              differs(2, f"{top}/many{i}") == "", said[i])
+        shutil.rmtree(f"{top}/many{i}")
+
+
 def check_breaks(server):
     """Connections cut, the server killed and started again."""
     wire = Wire(server.port, lambda: random.choice([3000, 200000, 2000000]))
-    p = pull(1, f"{top}/d", f"http://127.0.0.1:{wire.port}/trees")
+    p = pull(1, f"{top}/d", f"http://127.0.0.1:{wire.port}/trees", "--json")
     right(f"{wire.cuts} cuts", p, 1, f"{top}/d")
     check("the wire was cut", wire.cuts > 5, wire.cuts)
+    check("and no byte came twice",
+          json.loads(p.stdout)["wire"] == whole_wire(server), p.stdout)
     slow = Wire(server.port, lambda: 0, 0.02)
     box = {}
 
@@ -409,6 +351,43 @@ def check_kills(server, direct):
     right(f"killed {took.count(-9)} times",
           pull(1, into, direct), 1, into)
     check("some were killed", took.count(-9) > 2, took)
+    check_resume(server, wire, direct)
+
+
+def inodes_of_whole(into):
+    """{path: inode} of files that are as they should be."""
+    found = {}
+    for folder, _, names in os.walk(f"{into}/usr"):
+        for n in names:
+            path = os.path.relpath(f"{folder}/{n}", into)
+            a, b = os.stat(f"{into}/{path}"), os.stat(f"{top}/v1/{path}")
+            if a.st_size == b.st_size > 0 and a.st_mode == b.st_mode and \
+                    a.st_mtime_ns == b.st_mtime_ns:
+                found[path] = a.st_ino
+    return found
+
+
+def check_resume(server, wire, direct):
+    """What was whole when it was killed does not come again."""
+    into = f"{top}/r"
+    p = subprocess.Popen([CTL, "pull", "web", "1", into, "--from",
+                          f"http://127.0.0.1:{wire.port}/trees", "--trust",
+                          f"{top}/key.pub"], stdout=subprocess.DEVNULL,
+                         stderr=subprocess.DEVNULL)
+    until = time.time() + 60
+    while time.time() < until and p.poll() is None and \
+            not os.path.exists(f"{into}/usr/big"):
+        time.sleep(0.005)
+    p.kill()
+    p.wait()
+    was = inodes_of_whole(into)
+    p = pull(1, into, direct, "--json")
+    right("taken up again", p, 1, into)
+    got = json.loads(p.stdout)
+    check("with the frames that are missing", got["way"] == "full" and
+          got["wire"] < whole_wire(server) - (1 << 20), got)
+    check("and files that were whole stay", len(was) > 50 and
+          inodes_of_whole(into).items() >= was.items(), len(was))
 
 
 def check_full(direct):
@@ -497,6 +476,7 @@ def main():
     check_ways(direct, cached)
     check_tls(f"https://127.0.0.1:{tls}/trees")
     check_breaks(server)
+    check_many(direct)
     check_damage(direct, cached)
     check_damaged_delta(direct)
     check_trust(direct)
