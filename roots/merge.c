@@ -31,18 +31,8 @@ same_content(const struct manifest_entry *a, const struct manifest_entry *b)
 static bool
 same_look(const struct manifest_entry *a, const struct manifest_entry *b)
 {
-	size_t i;
-
-	if (a->mode != b->mode || a->uid != b->uid || a->gid != b->gid ||
-	    a->xattrs_len != b->xattrs_len)
-		return false;
-	for (i = 0; i < a->xattrs_len; i++)
-		if (!str_eq(a->xattrs[i].name, b->xattrs[i].name) ||
-		    a->xattrs[i].len != b->xattrs[i].len ||
-		    memcmp(a->xattrs[i].value, b->xattrs[i].value,
-			   a->xattrs[i].len) != 0)
-			return false;
-	return true;
+	return a->mode == b->mode && a->uid == b->uid && a->gid == b->gid &&
+	       manifest_xattrs_equal(a, b);
 }
 
 /* The three sides of a path; a hard link is what it leads to. */

@@ -115,8 +115,8 @@ look_link(struct manifest_entry *x, int parent, const char *name,
 	return 0;
 }
 
-static char
-type_of(mode_t mode)
+char
+look_type(mode_t mode)
 {
 	switch (mode & S_IFMT) {
 	case S_IFDIR:
@@ -142,7 +142,7 @@ from_statx(struct look *out, const struct statx *st, const char *path)
 	struct manifest_entry *x = &out->entry;
 
 	*out = (struct look){ .entry.path = path };
-	x->type = type_of(st->stx_mode);
+	x->type = look_type(st->stx_mode);
 	x->mode = x->type == 'l' ? 0777 : st->stx_mode & 07777;
 	x->uid = st->stx_uid;
 	x->gid = st->stx_gid;

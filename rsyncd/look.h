@@ -19,6 +19,9 @@ struct look {
 	bool thin;  /* f: fewer blocks than its size needs */
 };
 
+/* The letter of a manifest's line; NUL for a socket. */
+char look_type(mode_t mode);
+
 /* `name` in the folder `parent`. 1: there; 0: not there. ERR_SYS, ERR_INPUT;
  * messages name `path`. Link and attributes are kept in `arena`; NULL: they
  * are not read. */

@@ -83,6 +83,23 @@ manifest_xattr_cmp(const void *a, const void *b)
 	return strcmp(x->name, y->name);
 }
 
+bool
+manifest_xattrs_equal(const struct manifest_entry *a,
+		      const struct manifest_entry *b)
+{
+	size_t i;
+
+	if (a->xattrs_len != b->xattrs_len)
+		return false;
+	for (i = 0; i < a->xattrs_len; i++)
+		if (!str_eq(a->xattrs[i].name, b->xattrs[i].name) ||
+		    a->xattrs[i].len != b->xattrs[i].len ||
+		    memcmp(a->xattrs[i].value, b->xattrs[i].value,
+			   a->xattrs[i].len) != 0)
+			return false;
+	return true;
+}
+
 static void
 copy_xattrs(struct arena *arena, struct manifest_entry *x)
 {

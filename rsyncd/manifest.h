@@ -67,6 +67,10 @@ int manifest_seal(struct manifest *m, struct err *e);
 const struct manifest_entry *manifest_find(const struct manifest *m,
 					   const char *path);
 
+/* Their extended attributes are the same. */
+bool manifest_xattrs_equal(const struct manifest_entry *a,
+			   const struct manifest_entry *b);
+
 /* Where `a` stands to `b` in a manifest: <0, 0, >0. */
 int manifest_path_cmp(const char *a, const char *b);
 

@@ -18,22 +18,6 @@ pairs_next(struct pairs *p)
 	return p->in_a || p->in_b;
 }
 
-static bool
-same_attributes(const struct manifest_entry *a, const struct manifest_entry *b)
-{
-	size_t i;
-
-	if (a->xattrs_len != b->xattrs_len)
-		return false;
-	for (i = 0; i < a->xattrs_len; i++)
-		if (!str_eq(a->xattrs[i].name, b->xattrs[i].name) ||
-		    a->xattrs[i].len != b->xattrs[i].len ||
-		    memcmp(a->xattrs[i].value, b->xattrs[i].value,
-			   a->xattrs[i].len) != 0)
-			return false;
-	return true;
-}
-
 bool
 pairs_alike(const struct manifest_entry *a, const struct manifest_entry *b)
 {
@@ -41,7 +25,7 @@ pairs_alike(const struct manifest_entry *a, const struct manifest_entry *b)
 	       a->gid == b->gid && a->sparse == b->sparse &&
 	       a->size == b->size && digest_eq(&a->hash, &b->hash) &&
 	       a->major == b->major && a->minor == b->minor &&
-	       str_eq(a->link, b->link) && same_attributes(a, b);
+	       str_eq(a->link, b->link) && manifest_xattrs_equal(a, b);
 }
 
 bool

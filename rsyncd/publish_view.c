@@ -15,6 +15,7 @@
 
 #include "rsyncd/dress.h"
 #include "rsyncd/pairs.h"
+#include "rsyncd/place.h"
 #include "rsyncd/publish_parts.h"
 #include "rsyncd/view_copy.h"
 #include "rsyncd/walk.h"
@@ -71,21 +72,6 @@ link_twin(const struct view *v, const struct manifest_entry *m, int dirfd,
 /* ---- making ---- */
 
 static int
-open_parent(int dirfd, const char *path, const char **base, struct err *e)
-{
-	const char *slash = strrchr(path, '/');
-	AUTO_FREE char *folder =
-		slash ? base_strndup(path, (size_t)(slash - path))
-		      : base_strdup(".");
-	int fd = open_beneath(dirfd, folder, O_PATH | O_DIRECTORY, 0);
-
-	*base = slash ? slash + 1 : path;
-	if (fd < 0)
-		return err_sys(e, "open %s", folder);
-	return fd;
-}
-
-static int
 make_file(struct view *v, const struct manifest_entry *m,
 	  const struct manifest_entry *found, int dirfd, const char *base,
 	  struct err *e)
@@ -115,7 +101,7 @@ make_link(const struct view *v, const struct manifest_entry *m, int dirfd,
 	  const char *base, struct err *e)
 {
 	const char *target_base;
-	AUTO_CLOSE int target = open_parent(v->into, m->link, &target_base, e);
+	AUTO_CLOSE int target = place_parent(v->into, m->link, &target_base, e);
 
 	if (target < 0)
 		return -1;
@@ -129,7 +115,7 @@ make_entry(struct view *v, size_t i, struct err *e)
 {
 	const struct manifest_entry *m = &v->p->made->entry[i];
 	const char *base;
-	AUTO_CLOSE int dirfd = open_parent(v->into, m->path, &base, e);
+	AUTO_CLOSE int dirfd = place_parent(v->into, m->path, &base, e);
 
 	if (dirfd < 0)
 		return -1;
@@ -221,7 +207,7 @@ settle_entry(struct view *v, size_t i, bool linked, int aside, struct err *e)
 {
 	const struct manifest_entry *m = &v->p->made->entry[i];
 	const char *base;
-	AUTO_CLOSE int parent = open_parent(v->into, m->path, &base, e);
+	AUTO_CLOSE int parent = place_parent(v->into, m->path, &base, e);
 	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT },
 				     { m->mtime_s, m->mtime_ns } };
 	int swapped;

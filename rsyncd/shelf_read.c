@@ -1,6 +1,5 @@
 /* Reading published files: each byte is checked by a hash from the seal on, as
  * a client does, so what a disk has done to them is seen here as well. */
-#include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -9,6 +8,7 @@
 
 #include "rsyncd/frame.h"
 #include "rsyncd/shelf.h"
+#include "rsyncd/spool.h"
 
 static int
 open_published(const char *trees, const struct shelf_piece *p, struct err *e)
@@ -30,24 +30,6 @@ open_published(const char *trees, const struct shelf_piece *p, struct err *e)
 		       trees, p->path);
 }
 
-static int
-read_at(int fd, char *out, uint64_t at, uint64_t len)
-{
-	uint64_t done;
-
-	for (done = 0; done < len;) {
-		ssize_t n =
-			pread(fd, out + done, len - done, (off_t)(at + done));
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return -1;
-		done += (uint64_t)n;
-	}
-	return 0;
-}
-
 int
 shelf_read(const char *trees, const struct shelf_piece *p, struct buf *out,
 	   struct err *e)
@@ -61,8 +43,8 @@ shelf_read(const char *trees, const struct shelf_piece *p, struct buf *out,
 		return err_set(e, ERR_INPUT, "%s/%s: too short", trees,
 			       p->path);
 	buf_reset(out);
-	if (read_at(fd, buf_room(out, p->len), p->at, p->len) < 0)
-		return err_sys(e, "read %s/%s", trees, p->path);
+	if (read_at(fd, p->at, buf_room(out, p->len), p->len, e) < 0)
+		return err_add(e, "%s/%s", trees, p->path);
 	out->len = p->len;
 	buf_room(out, 0)[0] = '\0';
 	digest_of(out->at, out->len, &found);
@@ -186,10 +168,13 @@ read_view(const char *top, const struct seal *s, const struct manifest_entry *f,
 	AUTO_FREE char *dir =
 		base_printf("%s/install/%s/%s", top, s->version, s->role);
 	AUTO_CLOSE int dirfd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	AUTO_CLOSE int fd = open_beneath(dirfd, f->path, O_RDONLY, 0);
+	AUTO_CLOSE int fd =
+		open_beneath(dirfd, f->path, O_RDONLY | O_NONBLOCK, 0);
+	struct err ignored;
 
 	buf_reset(out);
-	if (fd < 0 || read_at(fd, buf_room(out, f->size), 0, f->size) < 0)
+	if (fd < 0 ||
+	    read_at(fd, 0, buf_room(out, f->size), f->size, &ignored) < 0)
 		return false;
 	out->len = f->size;
 	buf_room(out, 0)[0] = '\0';

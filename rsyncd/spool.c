@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -42,6 +43,8 @@ read_at(int fd, uint64_t at, void *room, size_t len, struct err *e)
 	while (len > 0) {
 		ssize_t got = pread(fd, to, len, (off_t)at);
 
+		if (got < 0 && errno == EINTR)
+			continue;
 		if (got < 0)
 			return err_sys(e, "read");
 		if (got == 0)

@@ -9,22 +9,7 @@
 
 #include "lib/base.h"
 #include "lib/beneath.h"
-
-static bool
-attributes_equal(const struct manifest_entry *a, const struct manifest_entry *b)
-{
-	size_t i;
-
-	if (a->xattrs_len != b->xattrs_len)
-		return false;
-	for (i = 0; i < a->xattrs_len; i++)
-		if (!str_eq(a->xattrs[i].name, b->xattrs[i].name) ||
-		    a->xattrs[i].len != b->xattrs[i].len ||
-		    memcmp(a->xattrs[i].value, b->xattrs[i].value,
-			   a->xattrs[i].len) != 0)
-			return false;
-	return true;
-}
+#include "rsyncd/look.h"
 
 bool
 stand_dress_equal(const struct manifest_entry *a,
@@ -38,7 +23,7 @@ stand_dress_equal(const struct manifest_entry *a,
 		differs = "mode";
 	else if (a->mtime_s != b->mtime_s || a->mtime_ns != b->mtime_ns)
 		differs = "time";
-	else if (!attributes_equal(a, b))
+	else if (!manifest_xattrs_equal(a, b))
 		differs = "attributes";
 	if (differs && what)
 		*what = differs;
@@ -127,25 +112,6 @@ stand_entry(struct walk_look *pool, int top, const struct manifest_entry *entry,
 
 /* ---- by stat ---- */
 
-static char
-kind_of(mode_t mode)
-{
-	switch (mode & S_IFMT) {
-	case S_IFREG:
-		return 'f';
-	case S_IFDIR:
-		return 'd';
-	case S_IFLNK:
-		return 'l';
-	case S_IFCHR:
-		return 'c';
-	case S_IFBLK:
-		return 'b';
-	default:
-		return 'p';
-	}
-}
-
 int
 stand_stat(int top, const struct manifest_entry *entry, const char **what,
 	   struct err *e)
@@ -163,7 +129,7 @@ stand_stat(int top, const struct manifest_entry *entry, const char **what,
 			       : err_sys(e, "%s", entry->path);
 	if (entry->type == 'h')
 		return STAND_SAME;
-	is.type = kind_of(st.st_mode);
+	is.type = look_type(st.st_mode);
 	is.mode = is.type == 'l' ? 0777 : st.st_mode & 07777;
 	is.uid = st.st_uid;
 	is.gid = st.st_gid;
