@@ -2,6 +2,7 @@
  * not answer either; every size from outside was capped before it got here. */
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/mman.h>
 
 #include "lib/base.h"
 
@@ -38,6 +39,19 @@ base_array(size_t count, size_t size)
 
 	if (!p)
 		die_out_of_memory();
+	return p;
+}
+
+void *
+base_large(size_t size)
+{
+	const size_t page = 2UL << 20;
+	size_t room = (size / page + 1) * page;
+	void *p = aligned_alloc(page, room);
+
+	if (!p)
+		die_out_of_memory();
+	madvise(p, room, MADV_HUGEPAGE); /* a wish */
 	return p;
 }
 

@@ -35,6 +35,9 @@
  * else. Cap every size that comes from outside before you ask. */
 void *base_alloc(size_t size);               /* zeroed */
 void *base_array(size_t count, size_t size); /* zeroed, overflow checked */
+/* Not zeroed, for megabytes that are used again and again: on large pages,
+ * which take fewer faults, where the kernel gives some. */
+void *base_large(size_t size);
 void *base_resize(void *old, size_t count, size_t size);
 char *base_strdup(const char *s);
 char *base_strndup(const char *s, size_t len);

@@ -29,6 +29,17 @@ void digest_begin(struct digest_run *r);
 void digest_add(struct digest_run *r, const void *bytes, size_t len);
 void digest_end(struct digest_run *r, struct digest *out);
 
+/* Many at once, each as digest_of: twice as quick where the processor can, when
+ * there are enough of like length. `out` of each is another one. */
+struct digest_job {
+	const void *bytes;
+	size_t len;
+	struct digest *out;
+};
+void digest_many(const struct digest_job *job, size_t n);
+/* Can it here? */
+bool digest_many_quick(void);
+
 /* 63 bits of it, never negative: for indexes that look again at what they
  * find. */
 int64_t hash_short(const void *bytes, size_t len);
