@@ -29,9 +29,7 @@ struct fetching {
 static void
 begin_piece(struct fetching *f)
 {
-	free(f->bytes);
-	f->bytes = NULL;
-	f->have = 0;
+	f->have = 0; /* bytes of a try that failed are written over */
 	f->damaged = false;
 	digest_begin(&f->run);
 }
@@ -60,6 +58,19 @@ end_piece(struct fetching *f, struct err *e)
 }
 
 static int
+make_room(struct fetching *f, uint64_t size, struct err *e)
+{
+	const struct fetch_list *l = f->list;
+
+	if (f->bytes)
+		return 0;
+	f->bytes =
+		l->room ? l->room(l->ctx, size, e) : base_resize(NULL, size, 1);
+	f->refused = !f->bytes;
+	return f->bytes ? 0 : -1;
+}
+
+static int
 take(void *ctx, const void *bytes, size_t len, struct err *e)
 {
 	struct fetching *f = ctx;
@@ -73,8 +84,8 @@ take(void *ctx, const void *bytes, size_t len, struct err *e)
 			n = x->at - f->at < len ? x->at - f->at : len;
 		} else {
 			n = x->size - f->have < len ? x->size - f->have : len;
-			if (!f->bytes)
-				f->bytes = base_alloc(x->size);
+			if (make_room(f, x->size, e) < 0)
+				return -1;
 			memcpy(f->bytes + f->have, p, n);
 			digest_add(&f->run, p, n);
 			f->have += n;
@@ -155,7 +166,10 @@ fetch_pieces(struct source *s, const struct fetch_list *list, struct err *e)
 		    (f.damaged || e->kind == ERR_INPUT))
 			bad = fetch_again(&f, e);
 	}
-	free(f.bytes);
+	if (f.bytes && list->room)
+		list->unroom(list->ctx, f.bytes);
+	else
+		free(f.bytes);
 	return bad;
 }
 
@@ -187,7 +201,11 @@ fetch_one(struct source *s, const char *path, const struct fetch_piece *piece,
 	  struct buf *out, struct err *e)
 {
 	AUTO_FREE unsigned char *bytes = NULL;
-	struct fetch_list list = { path, piece, 1, keep, &bytes };
+	struct fetch_list list = { .path = path,
+				   .piece = piece,
+				   .n = 1,
+				   .give = keep,
+				   .ctx = &bytes };
 
 	if (fetch_pieces(s, &list, e) < 0)
 		return -1;

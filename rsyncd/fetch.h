@@ -17,13 +17,16 @@ struct fetch_piece {
 };
 
 /* The `n` pieces, in rising order of `at`, never overlapping; near ones come
- * in one range. `give` owns the bytes. -1 of `give` ends it. Any failure of
- * source_range. */
+ * in one range. `give` owns the bytes: of malloc, or of `room` where that is
+ * not NULL; then what was not given goes to `unroom` in the end. -1 of `give`
+ * and NULL of `room` end it. Any failure of source_range. */
 struct fetch_list {
 	const char *path;
 	const struct fetch_piece *piece;
 	size_t n;
 	int (*give)(void *ctx, size_t i, unsigned char *bytes, struct err *e);
+	unsigned char *(*room)(void *ctx, size_t size, struct err *e);
+	void (*unroom)(void *ctx, unsigned char *bytes);
 	void *ctx;
 	size_t *damaged; /* out, or NULL: the piece that cannot be had; SIZE_MAX
 			    when that is not why it ended */

@@ -9,6 +9,7 @@
 #include "lib/clock.h"
 
 #include "rsyncd/lanes.h"
+#include "rsyncd/ring.h"
 
 #define TICK_MS 400
 
@@ -149,7 +150,7 @@ struct lanes {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	struct load *first, **last;
-	size_t held;   /* bytes */
+	struct ring *ring;
 	size_t inside; /* loads waiting or worked on */
 	bool no_more, failed, thrown;
 	struct err e;
@@ -193,8 +194,7 @@ drop_locked(struct lanes *l, struct load *load)
 {
 	if (!load->bytes)
 		return;
-	free(STEAL(load->bytes));
-	l->held -= load->len;
+	ring_give(l->ring, STEAL(load->bytes));
 	pthread_cond_broadcast(&l->changed);
 }
 
@@ -249,6 +249,7 @@ lanes_new(const struct lanes_opts *o)
 
 	l->o = *o;
 	l->last = &l->first;
+	l->ring = ring_new(o->budget);
 	pthread_mutex_init(&l->lock, NULL);
 	cond_monotonic(&l->changed);
 	pthread_mutex_lock(&l->lock);
@@ -268,28 +269,52 @@ lanes_new(const struct lanes_opts *o)
 	return l;
 }
 
-/* With the lock held: false when something failed. */
+/* With the lock held: wait a little; false when something failed. */
 static bool
-wait_for_room(struct lanes *l, size_t len, struct err *e)
+wait_a_tick(struct lanes *l)
 {
-	while (!l->failed && l->held > 0 &&
-	       (l->held >= l->o.budget || len > l->o.budget - l->held)) {
-		struct timespec t = clock_in(TICK_MS);
-		int bad;
+	struct timespec t = clock_in(TICK_MS);
+	struct err why = { 0 };
+	int bad = 0;
 
-		if (pthread_cond_timedwait(&l->changed, &l->lock, &t) !=
-			    ETIMEDOUT ||
-		    !l->o.tick)
-			continue;
+	if (pthread_cond_timedwait(&l->changed, &l->lock, &t) == ETIMEDOUT &&
+	    l->o.tick) {
 		pthread_mutex_unlock(&l->lock);
-		bad = l->o.tick(l->o.ctx, e);
+		bad = l->o.tick(l->o.ctx, &why);
 		pthread_mutex_lock(&l->lock);
-		if (bad < 0)
-			return false;
 	}
-	if (l->failed)
-		*e = l->e;
+	if (bad < 0 && !l->failed) {
+		l->failed = true;
+		l->e = why;
+	}
 	return !l->failed;
+}
+
+unsigned char *
+lanes_room(struct lanes *l, size_t len, struct err *e)
+{
+	unsigned char *bytes = NULL;
+
+	if (len > ring_max(l->ring)) {
+		err_set(e, ERR_INPUT, "%zu bytes in one piece are too many",
+			len);
+		return NULL;
+	}
+	pthread_mutex_lock(&l->lock);
+	while (!l->failed && !(bytes = ring_take(l->ring, len)))
+		wait_a_tick(l);
+	if (!bytes)
+		*e = l->e;
+	pthread_mutex_unlock(&l->lock);
+	return bytes;
+}
+
+void
+lanes_unroom(struct lanes *l, unsigned char *bytes)
+{
+	pthread_mutex_lock(&l->lock);
+	ring_give(l->ring, bytes);
+	pthread_mutex_unlock(&l->lock);
 }
 
 int
@@ -301,20 +326,19 @@ lanes_give(struct lanes *l, const struct load *load, struct err *e)
 	*mine = *load;
 	mine->next = NULL;
 	pthread_mutex_lock(&l->lock);
-	good = wait_for_room(l, mine->len, e);
+	good = !l->failed;
 	if (good) {
 		*l->last = mine;
 		l->last = &mine->next;
-		l->held += mine->len;
 		l->inside++;
 		pthread_cond_broadcast(&l->changed);
+	} else {
+		*e = l->e;
+		drop_locked(l, mine);
+		free(mine);
 	}
 	pthread_mutex_unlock(&l->lock);
-	if (good)
-		return 0;
-	free(mine->bytes);
-	free(mine);
-	return -1;
+	return good ? 0 : -1;
 }
 
 void
@@ -353,28 +377,13 @@ lanes_wake(struct lanes *l)
 int
 lanes_end(struct lanes *l, struct err *e)
 {
-	struct err stopped = { 0 };
 	bool failed;
 
 	pthread_mutex_lock(&l->lock);
 	l->no_more = true;
 	pthread_cond_broadcast(&l->changed);
-	while (!l->failed && l->inside > 0) {
-		struct timespec t = clock_in(TICK_MS);
-		int bad = 0;
-
-		if (pthread_cond_timedwait(&l->changed, &l->lock, &t) ==
-			    ETIMEDOUT &&
-		    l->o.tick) {
-			pthread_mutex_unlock(&l->lock);
-			bad = l->o.tick(l->o.ctx, &stopped);
-			pthread_mutex_lock(&l->lock);
-		}
-		if (bad < 0 && !l->failed) {
-			l->failed = true;
-			l->e = stopped;
-		}
-	}
+	while (!l->failed && l->inside > 0)
+		wait_a_tick(l);
 	failed = l->failed;
 	if (failed)
 		*e = l->e;
@@ -398,10 +407,10 @@ lanes_free(struct lanes *l)
 		pthread_join(l->lane[i].thread, NULL);
 	while ((load = l->first)) {
 		l->first = load->next;
-		free(load->bytes);
 		free(load);
 	}
 	pthread_cond_destroy(&l->changed);
 	pthread_mutex_destroy(&l->lock);
+	ring_free(l->ring);
 	free(l);
 }

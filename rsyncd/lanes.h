@@ -33,7 +33,8 @@ struct load {
 	size_t job;
 	size_t part;          /* the giver's number, for the worker */
 	bool last;            /* of its job */
-	unsigned char *bytes; /* may be NULL: a word to the worker */
+	unsigned char *bytes; /* of lanes_room; may be NULL: a word to the
+				 worker */
 	size_t len;
 	struct load *next;
 };
@@ -43,8 +44,6 @@ struct lanes;
 struct lanes_opts {
 	int threads;
 	size_t budget; /* bytes that may wait or be worked on */
-	/* load->bytes may be freed (and set to NULL) as soon as they are not
-	 * needed: they count until then. */
 	int (*work)(void *ctx, int lane, struct load *load, struct err *e);
 	int (*tick)(void *ctx, struct err *e); /* while the giver waits */
 	void *ctx;
@@ -52,10 +51,15 @@ struct lanes_opts {
 
 struct lanes *lanes_new(const struct lanes_opts *o);
 
-/* Waits while the budget is used up. Takes load->bytes, also when it fails. */
+/* Room for the next load's bytes: waits while the budget is used up. NULL: what
+ * a worker or `tick` said. They are given on with the load, or back. */
+unsigned char *lanes_room(struct lanes *l, size_t len, struct err *e);
+void lanes_unroom(struct lanes *l, unsigned char *bytes);
+
+/* Takes load->bytes, also when it fails. */
 int lanes_give(struct lanes *l, const struct load *load, struct err *e);
 
-/* A worker gives its load's bytes back early. */
+/* A worker gives its load's bytes back early; they are NULL then. */
 void lanes_drop(struct lanes *l, struct load *load);
 
 /* A worker waits until ready(ctx) is true, which is asked under the lanes'

@@ -248,7 +248,11 @@ manifest_pieces(struct job *j, const struct patch_table *t, const char *path,
 	size_t i, n = t->manifest_pieces;
 	AUTO_FREE struct fetch_piece *piece = base_array(n + 1, sizeof(*piece));
 	AUTO_FREE unsigned char **bytes = base_array(n + 1, sizeof(*bytes));
-	struct fetch_list list = { path, piece, n, collect, bytes };
+	struct fetch_list list = { .path = path,
+				   .piece = piece,
+				   .n = n,
+				   .give = collect,
+				   .ctx = bytes };
 	int bad;
 
 	for (i = 0; i < n; i++)

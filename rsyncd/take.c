@@ -117,6 +117,22 @@ give(void *ctx, size_t i, unsigned char *bytes, struct err *e)
 	return lanes_give(t->lanes, &load, e);
 }
 
+static unsigned char *
+room(void *ctx, size_t size, struct err *e)
+{
+	struct take *t = ctx;
+
+	return lanes_room(t->lanes, size, e);
+}
+
+static void
+unroom(void *ctx, unsigned char *bytes)
+{
+	struct take *t = ctx;
+
+	lanes_unroom(t->lanes, bytes);
+}
+
 static int
 give_frames(struct take *t, size_t pack, struct err *e)
 {
@@ -124,8 +140,12 @@ give_frames(struct take *t, size_t pack, struct err *e)
 	const struct pack_table *table = j->pack[pack];
 	AUTO_FREE struct fetch_piece *piece =
 		base_array(table->frames + 1, sizeof(*piece));
-	struct fetch_list list = { j->seal->full[pack].path, piece, 0, give,
-				   t };
+	struct fetch_list list = { .path = j->seal->full[pack].path,
+				   .piece = piece,
+				   .give = give,
+				   .room = room,
+				   .unroom = unroom,
+				   .ctx = t };
 	size_t i;
 
 	t->first_job = SIZE_MAX;
@@ -179,9 +199,13 @@ give_patches(struct take *t, size_t delta, struct err *e)
 		base_array(table->pieces + 1, sizeof(*piece));
 	AUTO_FREE size_t *of = base_array(table->pieces + 1, sizeof(*of));
 	size_t i, k, damaged;
-	struct fetch_list list = {
-		j->route.file[delta].path, piece, 0, give, t, &damaged
-	};
+	struct fetch_list list = { .path = j->route.file[delta].path,
+				   .piece = piece,
+				   .give = give,
+				   .room = room,
+				   .unroom = unroom,
+				   .ctx = t,
+				   .damaged = &damaged };
 
 	for (i = 0; i < t->p->patches; i++) {
 		const struct patch_op *op;
@@ -263,6 +287,8 @@ end(struct take *t)
 	for (i = 0; i < LANES_MAX; i++) {
 		frame_decoder_free(t->hand[i].decoder);
 		free(t->hand[i].raw);
+		free(t->hand[i].whole);
+		free(t->hand[i].job);
 		patching_free(t->hand[i].patching);
 		patch_room_free(t->hand[i].room);
 	}

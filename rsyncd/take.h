@@ -22,11 +22,22 @@ struct coming {
 
 enum patch_state { PATCH_OPEN, PATCH_MADE, PATCH_FAILED };
 
+/* A content that is whole in the frame that is unpacked now. */
+struct whole {
+	size_t content;
+	const unsigned char *bytes;
+	uint32_t here; /* where it was put; HOLDERS_END: nowhere */
+	struct digest got;
+};
+
 /* What a lane has in its hands. */
 struct hands {
 	struct frame_decoder *decoder;
 	unsigned char *raw;
 	size_t raw_room;
+	struct whole *whole;
+	struct digest_job *job; /* one for each */
+	size_t wholes, whole_room;
 	struct patching *patching; /* from its first piece to its last */
 	struct patch_room *room;
 };

@@ -1,6 +1,7 @@
-/* A frame becomes files. What is whole in it is hashed before anything is made
- * of it; what reaches over its end is hashed in the order of its bytes, each
- * frame waiting for its turn, and is taken back when it is wrong. */
+/* A frame becomes files. What is whole in it is hashed, all together, before
+ * anything is made of it; what reaches over its end is hashed in the order of
+ * its bytes, each frame waiting for its turn, and is taken back when it is
+ * wrong. */
 #include "rsyncd/take.h"
 
 #include "rsyncd/place.h"
@@ -16,7 +17,7 @@ decode(struct take *t, int lane, struct load *load, const struct pack_frame *f,
 		h->decoder = frame_decoder_new();
 	if (h->raw_room < f->raw) {
 		free(h->raw);
-		h->raw = base_alloc(f->raw);
+		h->raw = base_large(f->raw);
 		h->raw_room = f->raw;
 	}
 	bad = frame_unpack(h->decoder, load->bytes, load->len, NULL, 0, h->raw,
@@ -37,39 +38,97 @@ wrong_bytes(const struct job *j, size_t content, struct err *e)
 
 /* ---- contents within one frame ---- */
 
-static int
-place_whole(struct take *t, size_t content, const unsigned char *bytes,
-	    struct err *e)
+static void
+add_whole(struct hands *h, size_t content, const unsigned char *bytes)
 {
-	struct job *j = t->j;
-	const struct content *c = contents_at(j->h.contents, content);
-	struct digest d;
-	uint32_t at, first = HOLDERS_END;
+	if (h->wholes == h->whole_room) {
+		h->whole_room = 2 * h->whole_room + 256;
+		h->whole =
+			base_resize(h->whole, h->whole_room, sizeof(*h->whole));
+		h->job = base_resize(h->job, h->whole_room, sizeof(*h->job));
+	}
+	h->whole[h->wholes++] = (struct whole){ .content = content,
+						.bytes = bytes,
+						.here = HOLDERS_END };
+}
 
-	digest_of(bytes, c->size, &d);
-	if (!digest_eq(&d, &c->hash))
-		return wrong_bytes(j, content, e);
-	while ((at = take_place(j, content)) != HOLDERS_END) {
-		const struct manifest_entry *x = &j->m->entry[at];
-		struct place_bytes b = { bytes, c->size, 0, x->sparse };
-		int fd = place_open(j->into, x->path, e);
+static int
+check_wholes(const struct job *j, struct hands *h, struct err *e)
+{
+	size_t i;
 
-		if (fd < 0)
-			return -1;
-		if (place_write(fd, &b, x->path, e) < 0) {
-			close(fd);
-			return -1;
-		}
-		if (place_close(fd, x, e) < 0)
+	for (i = 0; i < h->wholes; i++) {
+		struct whole *x = &h->whole[i];
+
+		h->job[i] = (struct digest_job){
+			x->bytes, contents_at(j->h.contents, x->content)->size,
+			&x->got
+		};
+	}
+	digest_many(h->job, h->wholes);
+	for (i = 0; i < h->wholes; i++) {
+		const struct whole *x = &h->whole[i];
+
+		if (!digest_eq(&x->got,
+			       &contents_at(j->h.contents, x->content)->hash))
+			return wrong_bytes(j, x->content, e);
+	}
+	return 0;
+}
+
+static int
+place_at(struct job *j, uint32_t at, const unsigned char *bytes, struct err *e)
+{
+	const struct manifest_entry *x = &j->m->entry[at];
+	struct place_bytes b = { bytes, x->size, 0, x->sparse };
+	int fd = place_open(j->into, x->path, e);
+
+	if (fd < 0)
+		return -1;
+	if (place_write(fd, &b, x->path, e) < 0) {
+		close(fd);
+		return -1;
+	}
+	return place_close(fd, x, e);
+}
+
+static int
+place_whole(struct job *j, struct whole *x, struct err *e)
+{
+	uint32_t at;
+
+	while ((at = take_place(j, x->content)) != HOLDERS_END) {
+		if (place_at(j, at, x->bytes, e) < 0)
 			return -1;
 		j->entry[at] = ENTRY_DONE;
 		__atomic_add_fetch(&j->r->fetched, 1, __ATOMIC_RELAXED);
-		first = first == HOLDERS_END ? at : first;
+		x->here = x->here == HOLDERS_END ? at : x->here;
 	}
+	return 0;
+}
+
+/* Others may wait for one of these; who waits is woken once for all. */
+static int
+place_wholes(struct take *t, int lane, struct err *e)
+{
+	struct job *j = t->j;
+	struct hands *h = &t->hand[lane];
+	size_t i;
+
+	if (check_wholes(j, h, e) < 0)
+		return -1;
+	for (i = 0; i < h->wholes; i++)
+		if (place_whole(j, &h->whole[i], e) < 0)
+			return -1;
 	lanes_lock(t->lanes);
-	j->want[content].here = first;
-	j->want[content].state = WANT_HERE;
+	for (i = 0; i < h->wholes; i++) {
+		struct want *w = &j->want[h->whole[i].content];
+
+		w->here = h->whole[i].here;
+		w->state = WANT_HERE;
+	}
 	lanes_wake(t->lanes);
+	h->wholes = 0;
 	return 0;
 }
 
@@ -221,8 +280,10 @@ take_blob(const struct unpacking *u, size_t blob, struct err *e)
 	if (!is_taken(u, blob, &p.content))
 		return 0;
 	plan_overlap(u->f, b->at, b->size, &from, &to);
-	if (to - from == b->size)
-		return place_whole(u->t, p.content, raw + from, e);
+	if (to - from == b->size) {
+		add_whole(&u->t->hand[u->lane], p.content, raw + from);
+		return 0;
+	}
 	p.bytes = raw + from;
 	p.at = u->f->raw_at + from - b->at;
 	p.len = to - from;
@@ -251,18 +312,16 @@ take_frame(struct take *t, int lane, struct load *load, struct err *e)
 	struct unpacking u = { .t = t,
 			       .lane = lane,
 			       .pack = t->frame[load->job].pack };
-	size_t first, i;
+	size_t i;
 
 	u.table = t->j->pack[u.pack];
 	u.f = &u.table->frame[t->frame[load->job].frame];
 	if (decode(t, lane, load, u.f, e) < 0)
 		return err_add(e, "%s", t->j->seal->full[u.pack].path);
-	first = first_blob(u.table, u.f->raw_at);
-	/* the first one may have to wait for the frame before: last */
-	for (i = first + 1;
+	for (i = first_blob(u.table, u.f->raw_at);
 	     i < u.table->blobs && u.table->blob[i].at < u.f->raw_at + u.f->raw;
 	     i++)
 		if (take_blob(&u, i, e) < 0)
 			return -1;
-	return first < u.table->blobs ? take_blob(&u, first, e) : 0;
+	return place_wholes(t, lane, e);
 }

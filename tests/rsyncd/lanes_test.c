@@ -49,9 +49,11 @@ give_jobs(struct lanes *l, size_t parts, struct err *e)
 			struct load load = { .job = job,
 					     .part = part,
 					     .last = part + 1 == parts,
-					     .bytes = base_alloc(100),
-					     .len = 100 };
+					     .bytes = lanes_room(l, 36, e),
+					     .len = 36 };
 
+			if (!load.bytes)
+				return -1;
 			load.bytes[0] = (unsigned char)job;
 			if (lanes_give(l, &load, e) < 0)
 				return -1;
