@@ -231,3 +231,30 @@ classes_places(const struct classes *c, const char *root,
 			return -1;
 	return 0;
 }
+
+static bool
+has_place(const struct enter_places *p, const char *path)
+{
+	size_t i;
+
+	for (i = 0; i < p->len; i++)
+		if (str_eq(p->at[i].path, path))
+			return true;
+	return false;
+}
+
+void
+classes_keep(const struct classes *c, const char *state,
+	     struct enter_places *out)
+{
+	size_t i;
+
+	for (i = 0; i < c->len; i++) {
+		const struct class_row *r = &c->row[i];
+		AUTO_FREE char *path = base_printf("%s/%s", state, r->path);
+
+		if (r->class == CLASS_STATE && is_place(c, r) &&
+		    !has_place(out, r->path) && file_exists(path))
+			enter_places_add(out, true, r->path);
+	}
+}

@@ -50,6 +50,11 @@ enum path_class classes_of(const struct classes *c, const char *path);
 int classes_places(const struct classes *c, const char *root,
 		   struct enter_places *out, struct err *e);
 
+/* State that the machine has below `state` and the tree lacks is the machine's
+ * in this version, too: added to what classes_places() gave. */
+void classes_keep(const struct classes *c, const char *state,
+		  struct enter_places *out);
+
 void classes_clear(struct classes *c);
 
 #endif

@@ -88,12 +88,14 @@ add_mounts(const char *top, const char *root, struct err *e)
 {
 	AUTO_CLEAR(classes) classes = { 0 };
 	AUTO_CLEAR(enter_places) places = { 0 };
+	AUTO_FREE char *state = base_printf("%s/" TOP_DIR "/state", top);
 	AUTO_FREE char *text = NULL;
 
 	if (classes_of_root(&classes, root, e) < 0 ||
 	    classes_places(&classes, root, &places, e) < 0 ||
 	    add_state(top, root, &places, e) < 0)
 		return -1;
+	classes_keep(&classes, state, &places);
 	text = enter_places_text(&places);
 	return write_beside(root, ".mounts", text, e);
 }

@@ -58,6 +58,8 @@ def make_tree(top, version):
     put(f"{top}/etc/shadow", "root:*:1:\n", 0o600)
     put(f"{top}/var/lib/dpkg/status", f"Package: app\nVersion: {version}\n")
     put(f"{top}/var/lib/app/seed", f"seed {version}\n")
+    # as rsyncd/build-role leaves it
+    put(f"{top}/var/lib/edeploy/conf", f"VERS={version}\nROLE={ROLE}\n")
     os.makedirs(f"{top}/home")
     os.makedirs(f"{top}/edeploy")
     if version != "V1":

@@ -86,6 +86,16 @@ test_version(void)
 		       "systemd-journal-flush.service.d/edeploy.conf");
 	CHECK(17, strstr(unit, "Requires=var.mount\n"));
 	CHECK(15, str_eq(root + strlen(top), "/edeploy/roots/A"));
+	/* what the machine has stays, also when the version has no such folder
+	 */
+	make("edeploy/state/srv/db/x", "x");
+	CHECK_SHOW(18, top_add(top, &v, &e) == 0, "%s", e.text);
+	free(mounts);
+	mounts = text_of("edeploy/roots/A.mounts");
+	CHECK_SHOW(19,
+		   str_eq(mounts, "# edeploy mounts 1\nstate home\nstate var\n"
+				  "version var/lib/dpkg\nstate srv\n"),
+		   "%s", mounts);
 	CHECK(16, top_add(top, &bad, &e) < 0 && strstr(e.text, "control"));
 }
 
