@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <stdio.h>
+#include <sys/statvfs.h>
 
 #include "lib/file.h"
 #include "lib/lock.h"
@@ -438,6 +439,17 @@ compare(const struct manifest *was, const struct manifest *will,
 	}
 }
 
+static int
+look_for_room(struct change *c, const struct stage *s, struct err *e)
+{
+	struct statvfs v;
+
+	if (statvfs(c->on->dir, &v) < 0)
+		return err_sys(e, "%s", c->on->dir);
+	c->free = (uint64_t)v.f_bavail * v.f_frsize;
+	return stage_room(s, &c->room, e);
+}
+
 int
 change_look(struct change *c, const char *to, struct value *changes,
 	    struct err *e)
@@ -455,6 +467,7 @@ change_look(struct change *c, const char *to, struct value *changes,
 	if (!bad) {
 		compare(s.was, s.will, changes);
 		c->kernel = affected_kernel(s.was, s.will);
+		bad = look_for_room(c, &s, e);
 		if (c->on->live)
 			c->services = affected_services(s.was, s.will);
 		c->pulled = s.pulled;

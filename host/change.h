@@ -28,7 +28,9 @@ struct change {
 	struct value *notes; /* what became of edits: list of {"path",
 				"what"}; an empty list to begin with */
 	struct pull_result pulled;
-	bool kernel; /* of change_look: it starts with another kernel */
+	/* of change_look */
+	bool kernel;         /* it starts with another kernel */
+	uint64_t room, free; /* bytes that it takes, and that there are */
 	/* change_look: names of those that run files that it changes; when it
 	 * was entered live: what runs old files still, {"pid", "name", "unit",
 	 * "path"}; NULL: not known */

@@ -309,13 +309,19 @@ static void
 print_outlook(const struct change *x, size_t changes)
 {
 	AUTO_FREE char *wire = show_size(x->pulled.wire);
+	AUTO_FREE char *room = show_size(x->room);
+	AUTO_FREE char *left = show_size(x->free);
 	size_t i;
 
 	for (i = 0; x->services && i < x->services->list.len; i++)
 		printf("%s %s\n", i ? "        " : "restart ",
 		       x->services->list.at[i]->str.at);
-	printf("%s: %zu changes, %s to fetch%s. Nothing was done.\n", x->to,
-	       changes, wire, x->kernel ? ", another kernel" : "");
+	printf("%s: %zu changes, %s.\n", x->to, changes,
+	       x->kernel ? "another kernel: by a reboot"
+			 : "the same kernel: live");
+	printf("%s to fetch, %s of disk of %s that are free. Nothing was done."
+	       "\n",
+	       wire, room, left);
 }
 
 static int
@@ -337,6 +343,8 @@ test_versions(const struct call *c, struct change *x, struct err *e)
 	value_set_str(v, "version", c->host.conf.version);
 	value_set_str(v, "to", x->to);
 	value_set_int(v, "wire", (int64_t)x->pulled.wire);
+	value_set_int(v, "room", (int64_t)x->room);
+	value_set_int(v, "free", (int64_t)x->free);
 	value_set(v, "kernel", value_bool(x->kernel));
 	value_set(v, "services",
 		  x->services ? value_copy(x->services) : value_list());

@@ -159,6 +159,11 @@ run_pull(struct stage *s, bool dry_run, struct err *e)
 		bad = pull(&o, &s->pulled, e);
 	show_end(&f.show);
 	classes_clear(&f.classes);
+	if (bad && strstr(e->text, "not published"))
+		return err_set(e, ERR_PEER,
+			       "%s %s is not published at %s: \"edeploy "
+			       "list\" shows the newest",
+			       s->host->conf.role, s->to, s->host->conf.tree);
 	if (bad && show_stopped())
 		return err_set(e, ERR_REFUSED,
 			       "stopped by a signal; the same command goes on "
@@ -185,6 +190,27 @@ stage_look(struct stage *s, struct err *e)
 	if (run_pull(s, true, e) < 0)
 		return -1;
 	return s->will ? 0 : read_will(s, e);
+}
+
+int
+stage_room(const struct stage *s, uint64_t *bytes, struct err *e)
+{
+	AUTO_FREE char *base = versioned_root(s->on, s->on->running);
+	AUTO(contents) was = contents_of(s->was);
+	struct fetching f = { 0 };
+	int bad = classes_of_root(&f.classes, base, e);
+	size_t i;
+
+	*bytes = 0;
+	for (i = 0; !bad && i < s->will->len; i++) {
+		const struct manifest_entry *x = &s->will->entry[i];
+
+		if (x->type == 'f' && (share_of(&f, x->path) != PULL_LINK ||
+				       !contents_find(was, &x->hash)))
+			*bytes += (x->size + 4095) / 4096 * 4096;
+	}
+	classes_clear(&f.classes);
+	return bad;
 }
 
 /* What an earlier call left is looked at wholly: files of it were merged. */

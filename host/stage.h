@@ -51,6 +51,10 @@ void stage_clear(struct stage *s);
 /* What fetching it would take; nothing is written. s->pulled, s->will. */
 int stage_look(struct stage *s, struct err *e);
 
+/* Bytes that it will take beside the running version, both manifests known:
+ * what is not shared. ERR_SYS, ERR_INPUT. */
+int stage_room(const struct stage *s, uint64_t *bytes, struct err *e);
+
 /* Bring it to roots/TO.new, every file checked. Goes on where it stopped. */
 int stage_fetch(struct stage *s, struct err *e);
 

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 import versioned_lab as lab
 from versioned_lab import check, put
@@ -134,6 +135,37 @@ def kernel():
           "a trial is left live", out + err)
 
 
+def prove():
+    """V4 runs on trial, as after a boot."""
+    code, out, err = disk.inside("prove")
+    check(code == 0 and "nothing is on trial" in out, "nothing to prove",
+          out + err)
+    disk.inside("upgrade", "V4", "--live")
+    sick = disk.root("V4", "/etc/edeploy/health.d/sick")
+    put(sick, "#!/bin/sh\necho first\necho the last line\nexit 4\n", 0o755)
+    put(disk.root("V4", "/etc/edeploy/health.d/off"), "#!/bin/sh\nexit 4\n")
+    put(disk.root("V4", "/etc/edeploy/health.d/old.bak"),
+        "#!/bin/sh\nexit 4\n", 0o755)
+    code, out, err = disk.inside("prove")
+    check(code == 1 and "sick: exit 4: the last line" in err and
+          disk.cfg()["try"] == "V4", "what is not well is not proved",
+          out + err)
+    p = subprocess.Popen(["chroot", disk.sysroot, "/home/program/edeploy",
+                          "prove", "--wait"])
+    time.sleep(1)
+    check(p.poll() is None and disk.cfg()["try"] == "V4", "it waits")
+    os.unlink(sick)
+    check(p.wait(30) == 0, "until it is well")
+    cfg = disk.cfg()
+    check((cfg["good"], cfg["prev"], cfg["try"]) == ("V4", "V1", ""),
+          "V4 is the good one", cfg)
+    check([n for n in disk.names() if n.startswith(("V2", "V3"))] == [],
+          "and others are gone", disk.names())
+    code, out, err = disk.inside("history")
+    check(code == 0 and "proved    V1 -> V4" in out and
+          max(map(len, out.splitlines())) <= 80, "history", out)
+
+
 def main():
     try:
         begin()
@@ -141,6 +173,7 @@ def main():
         failure()
         rollback()
         kernel()
+        prove()
     finally:
         disk.close()
     return lab.end()

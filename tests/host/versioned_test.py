@@ -74,7 +74,7 @@ def refusals():
     before = disk.snapshot()
     for words, say in ((["V1"], "already"), (["../V2"], "not a version"),
                        (["V2.record"], "not a version"),
-                       (["V9"], "V9")):
+                       (["V9"], "app V9 is not published at")):
         code, out, err = disk.call("upgrade", *words)
         check(code == 1 and say in err, f"upgrade {words[0]} is refused",
               out + err)
