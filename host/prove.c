@@ -178,6 +178,18 @@ static const char watchdog[] =
 #define SYSTEMD "/usr/lib/systemd"
 #define UNIT "edeploy-prove.service"
 
+/* Never into a file in place: another version may have the same. */
+static int
+put(const char *path, const char *text, struct err *e)
+{
+	AUTO_FREE char *dir =
+		base_strndup(path, (size_t)(strrchr(path, '/') - path));
+
+	if (dir_make(dir, 0755, e) < 0)
+		return -1;
+	return file_replace(path, text, strlen(text), 0644, e);
+}
+
 int
 prove_install(const char *root, struct err *e)
 {
@@ -191,8 +203,7 @@ prove_install(const char *root, struct err *e)
 
 	if (stat(systemd, &st) < 0 || !S_ISDIR(st.st_mode))
 		return 0;
-	if (file_write(there, unit, strlen(unit), 0644, e) < 0 ||
-	    file_write(conf, watchdog, strlen(watchdog), 0644, e) < 0 ||
+	if (put(there, unit, e) < 0 || put(conf, watchdog, e) < 0 ||
 	    dir_make(wants, 0755, e) < 0)
 		return -1;
 	if (symlink("../" UNIT, link) < 0 && errno != EEXIST)

@@ -33,16 +33,14 @@ same_bytes(const struct manifest_entry *a, const struct manifest_entry *b)
 	       (a->size == b->size && digest_eq(&a->hash, &b->hash));
 }
 
-/* The version's own change wins over what was put over its older file, but for
- * who this host is: a role's tree says its own version there. */
+/* The version's own change wins over what was put over its older file. */
 static bool
 stays_ours(const struct carrying *c, const char *path)
 {
 	const struct manifest_entry *was = manifest_find(c->s->was, path);
 	const struct manifest_entry *will = manifest_find(c->s->will, path);
 
-	return !will || same_bytes(was, will) ||
-	       str_eq(path, "var/lib/edeploy/conf");
+	return !will || same_bytes(was, will);
 }
 
 static int
@@ -84,8 +82,6 @@ carry(const struct carrying *c, const char *path, struct err *e)
 	struct manifest_entry is;
 	int there;
 
-	if (!stays_ours(c, path))
-		return 0;
 	/* as it is now: somebody may have changed it since */
 	there = walk_look(c->pool, c->from, path, &is, e);
 	if (there <= 0 || !is.type)
@@ -104,10 +100,23 @@ carry_all(const struct carrying *c, const struct classes *classes,
 		const char *path = local->entry[i].path;
 
 		if (classes_of(classes, path) == CLASS_VERSIONED &&
-		    carry(c, path, e) < 0)
+		    stays_ours(c, path) && carry(c, path, e) < 0)
 			return -1;
 	}
 	return 0;
+}
+
+/* Trees may have these, too, for hosts that nobody installed; here they say
+ * where this host's versions are, and whom it believes. */
+static int
+carry_own(const struct carrying *c, const char *to, struct err *e)
+{
+	AUTO_FREE char *dir = base_printf("%s" STATE_DIR, to);
+
+	if (dir_make(dir, 0755, e) < 0 || carry(c, &CONF_PATH[1], e) < 0 ||
+	    carry(c, VERSIONED_TRUST, e) < 0)
+		return -1;
+	return conf_set_version(to, c->s->to, e);
 }
 
 int
@@ -124,9 +133,7 @@ stage_carry(struct stage *s, struct err *e)
 	if (a < 0 || b < 0)
 		return err_sys(e, "%s", a < 0 ? from : to);
 	if (classes_of_root(&classes, to, e) < 0 ||
-	    carry_all(&c, &classes, e) < 0)
-		return -1;
-	if (conf_set_version(to, s->to, e) < 0)
+	    carry_all(&c, &classes, e) < 0 || carry_own(&c, to, e) < 0)
 		return -1;
 	return prove_install(to, e);
 }

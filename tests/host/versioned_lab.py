@@ -60,6 +60,7 @@ def make_tree(top, version):
     put(f"{top}/var/lib/app/seed", f"seed {version}\n")
     # as rsyncd/build-role leaves it
     put(f"{top}/var/lib/edeploy/conf", f"VERS={version}\nROLE={ROLE}\n")
+    put(f"{top}/var/lib/edeploy/trees.pub", f"none of {version}\n")
     os.makedirs(f"{top}/home")
     os.makedirs(f"{top}/edeploy")
     if version != "V1":
