@@ -76,11 +76,13 @@ check_wholes(const struct job *j, struct hands *h, struct err *e)
 	return 0;
 }
 
+/* The content's size is what the frame has; an entry only says its own. */
 static int
-place_at(struct job *j, uint32_t at, const unsigned char *bytes, struct err *e)
+place_at(struct job *j, uint32_t at, const struct whole *whole, struct err *e)
 {
 	const struct manifest_entry *x = &j->m->entry[at];
-	struct place_bytes b = { bytes, x->size, 0, x->sparse };
+	const uint64_t size = contents_at(j->h.contents, whole->content)->size;
+	struct place_bytes b = { whole->bytes, size, 0, x->sparse };
 	int fd = place_open(j->into, x->path, e);
 
 	if (fd < 0)
@@ -98,7 +100,7 @@ place_whole(struct job *j, struct whole *x, struct err *e)
 	uint32_t at;
 
 	while ((at = take_place(j, x->content)) != HOLDERS_END) {
-		if (place_at(j, at, x->bytes, e) < 0)
+		if (place_at(j, at, x, e) < 0)
 			return -1;
 		j->entry[at] = ENTRY_DONE;
 		__atomic_add_fetch(&j->r->fetched, 1, __ATOMIC_RELAXED);
