@@ -301,19 +301,55 @@ is_right(const struct job *j, size_t i)
 	return j->entry[i] == ENTRY_DONE;
 }
 
+/* Some entries, by all lanes. */
+struct finish {
+	struct job *j;
+	size_t *entry, n;
+	int (*one)(struct job *j, const struct manifest_entry *x,
+		   struct err *e);
+};
+
+static int
+finish_one(void *ctx, int lane, size_t i, struct err *e)
+{
+	struct finish *f = ctx;
+
+	(void)lane;
+	return f->one(f->j, &f->j->m->entry[f->entry[i]], e);
+}
+
+static int
+finish_each(struct finish *f, struct err *e)
+{
+	struct lanes_each each = { .threads = f->j->threads,
+				   .count = f->n,
+				   .work = finish_one,
+				   .ctx = f };
+
+	return f->n > 0 ? lanes_each(&each, e) : 0;
+}
+
+/* Hard links last: what they lead to is there then. */
 static int
 finish_others(struct job *j, struct err *e)
 {
+	AUTO_FREE size_t *list = base_array(j->m->len + 1, sizeof(*list));
+	struct finish f = { .j = j, .entry = list, .one = make_other };
 	size_t i;
 
 	for (i = 0; i < j->m->len; i++) {
-		const struct manifest_entry *x = &j->m->entry[i];
+		char type = j->m->entry[i].type;
 
-		if (x->type == 'f' || x->type == 'd' || is_right(j, i))
-			continue;
-		if (make_other(j, x, e) < 0)
-			return -1;
+		if (type != 'f' && type != 'd' && type != 'h' &&
+		    !is_right(j, i))
+			list[f.n++] = i;
 	}
+	if (finish_each(&f, e) < 0)
+		return -1;
+	for (i = 0; i < j->m->len; i++)
+		if (j->m->entry[i].type == 'h' && !is_right(j, i) &&
+		    make_other(j, &j->m->entry[i], e) < 0)
+			return -1;
 	return 0;
 }
 
@@ -370,19 +406,36 @@ dress_folder(struct job *j, const struct manifest_entry *x, struct err *e)
 	return 0;
 }
 
+/* Folders that their owner may go through first, in any order; then the others,
+ * those that are deeper before those that they are in. */
+static int
+dress_folders(struct job *j, struct err *e)
+{
+	AUTO_FREE size_t *list = base_array(j->m->len + 1, sizeof(*list));
+	struct finish f = { .j = j, .entry = list, .one = dress_folder };
+	const struct manifest_entry *x = j->m->entry;
+	size_t i;
+
+	for (i = 0; i < j->m->len; i++)
+		if (x[i].type == 'd' && (x[i].mode & 0700) == 0700)
+			list[f.n++] = i;
+	if (finish_each(&f, e) < 0)
+		return -1;
+	for (i = j->m->len; i-- > 0;)
+		if (x[i].type == 'd' && (x[i].mode & 0700) != 0700 &&
+		    dress_folder(j, &x[i], e) < 0)
+			return -1;
+	return 0;
+}
+
 int
 into_finish(struct job *j, struct err *e)
 {
-	size_t i;
-
 	if (finish_files(j, e) < 0 || finish_others(j, e) < 0)
 		return -1;
-	if (place_remove(j->into, JOB_WORK, true, e) < 0)
+	if (place_remove(j->into, JOB_WORK, true, e) < 0 ||
+	    dress_folders(j, e) < 0)
 		return -1;
-	for (i = j->m->len; i-- > 0;)
-		if (j->m->entry[i].type == 'd' &&
-		    dress_folder(j, &j->m->entry[i], e) < 0)
-			return -1;
 	stage_begin(j, "sync", 0);
 	if (sync_all(j, e) < 0)
 		return -1;

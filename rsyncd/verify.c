@@ -7,8 +7,8 @@
 
 #include "lib/base.h"
 #include "lib/beneath.h"
+#include "rsyncd/crowd.h"
 #include "rsyncd/lanes.h"
-#include "rsyncd/place.h"
 #include "rsyncd/pull.h"
 #include "rsyncd/stand.h"
 
@@ -16,7 +16,7 @@ struct verifying {
 	const struct verify_opts *o;
 	int top;
 	struct walk_look *pool[LANES_MAX];
-	unsigned char *room[LANES_MAX];
+	struct crowd *crowd[LANES_MAX];
 	pthread_mutex_t lock; /* around what is told */
 	int64_t differ;
 	uint64_t bytes;
@@ -25,6 +25,7 @@ struct verifying {
 		ino_t ino;
 		size_t entry;
 	} * inode;
+	size_t inodes;
 };
 
 static void
@@ -37,20 +38,39 @@ tell(struct verifying *v, const char *path, const char *what)
 	pthread_mutex_unlock(&v->lock);
 }
 
-/* 1: the bytes are right. */
-static int
-read_content(struct verifying *v, int lane, const struct manifest_entry *x,
-	     struct err *e)
+static void
+hashed(void *ctx, const struct manifest_entry *x, bool right)
 {
+	struct verifying *v = ctx;
+
+	if (!right)
+		tell(v, x->path, "content");
+	__atomic_add_fetch(&v->bytes, x->size, __ATOMIC_RELAXED);
+}
+
+/* Files that are two in the tree and one on the disk show when all are seen. */
+static void
+note_inode(struct verifying *v, const struct stat *st, size_t entry)
+{
+	if (st->st_nlink < 2)
+		return;
+	pthread_mutex_lock(&v->lock);
+	v->inode[v->inodes++] = (struct inode){ st->st_dev, st->st_ino, entry };
+	pthread_mutex_unlock(&v->lock);
+}
+
+static int
+read_content(struct verifying *v, int lane, size_t i, struct err *e)
+{
+	const struct manifest_entry *x = &v->o->manifest->entry[i];
 	AUTO_CLOSE int fd =
 		open_beneath(v->top, x->path, O_RDONLY | O_NONBLOCK, 0);
-	struct digest d;
+	struct stat st;
 
-	if (fd < 0)
+	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_sys(e, "%s", x->path);
-	if (place_hash(fd, x->size, v->room[lane], &d, x->path, e) < 0)
-		return e->kind == ERR_INPUT ? 0 : -1;
-	return digest_eq(&d, &x->hash);
+	note_inode(v, &st, i);
+	return crowd_add(v->crowd[lane], fd, x, e);
 }
 
 static int
@@ -60,7 +80,6 @@ verify_one(void *ctx, int lane, size_t i, struct err *e)
 	const struct manifest_entry *x = &v->o->manifest->entry[i];
 	const char *what = NULL;
 	int is = stand_entry(v->pool[lane], v->top, x, &what, e);
-	int right = 1;
 
 	if (is < 0)
 		return -1;
@@ -68,11 +87,17 @@ verify_one(void *ctx, int lane, size_t i, struct err *e)
 		tell(v, x->path, what);
 	if (x->type != 'f' || is == STAND_ABSENT || is == STAND_OTHER)
 		return 0;
-	right = read_content(v, lane, x, e);
-	if (right == 0)
-		tell(v, x->path, "content");
-	__atomic_add_fetch(&v->bytes, x->size, __ATOMIC_RELAXED);
-	return right < 0 ? -1 : 0;
+	return read_content(v, lane, i, e);
+}
+
+static int
+end_one(void *ctx, int lane, size_t i, struct err *e)
+{
+	struct verifying *v = ctx;
+
+	(void)lane, (void)e;
+	crowd_end(v->crowd[i]);
+	return 0;
 }
 
 static int
@@ -102,29 +127,18 @@ by_inode(const void *a, const void *b)
 	return x->entry < y->entry ? -1 : x->entry > y->entry;
 }
 
-/* Files that are two in the tree and one on the disk. */
 static void
 find_joined(struct verifying *v)
 {
 	const struct manifest *m = v->o->manifest;
-	size_t i, n = 0;
-	struct stat st;
+	size_t i;
 
-	v->inode = base_array(m->len + 1, sizeof(*v->inode));
-	for (i = 0; i < m->len; i++)
-		if (m->entry[i].type == 'f' &&
-		    fstatat(v->top, m->entry[i].path, &st,
-			    AT_SYMLINK_NOFOLLOW) == 0 &&
-		    st.st_nlink > 1)
-			v->inode[n++] =
-				(struct inode){ st.st_dev, st.st_ino, i };
-	qsort(v->inode, n, sizeof(*v->inode), by_inode);
-	for (i = 1; i < n; i++)
+	qsort(v->inode, v->inodes, sizeof(*v->inode), by_inode);
+	for (i = 1; i < v->inodes; i++)
 		if (v->inode[i].dev == v->inode[i - 1].dev &&
 		    v->inode[i].ino == v->inode[i - 1].ino)
 			tell(v, m->entry[v->inode[i].entry].path,
 			     "one file with another one");
-	free(v->inode);
 }
 
 static int
@@ -161,20 +175,27 @@ thorough(struct verifying *v, struct err *e)
 	int i, bad, threads = v->o->threads > 0 ? v->o->threads : 2;
 	struct lanes_each each = { threads, v->o->manifest->len, verify_one,
 				   tick, v };
+	struct lanes_each ends = { .work = end_one, .ctx = v };
 
 	if (each.threads > LANES_MAX)
 		each.threads = threads = LANES_MAX;
+	ends.threads = threads;
+	ends.count = (size_t)threads;
+	v->inode = base_array(v->o->manifest->len + 1, sizeof(*v->inode));
 	for (i = 0; i < threads; i++) {
 		v->pool[i] = walk_look_new();
-		v->room[i] = base_alloc(PLACE_ROOM);
+		v->crowd[i] = crowd_new(hashed, v);
 	}
 	bad = lanes_each(&each, e);
+	if (bad == 0)
+		bad = lanes_each(&ends, e);
 	if (bad == 0)
 		find_joined(v);
 	for (i = 0; i < threads; i++) {
 		walk_look_free(v->pool[i]);
-		free(v->room[i]);
+		crowd_free(v->crowd[i]);
 	}
+	free(v->inode);
 	return bad;
 }
 
