@@ -165,22 +165,30 @@ check_hash(const struct patch_piece *p, const void *bytes, size_t len,
 	return 0;
 }
 
-/* Decode the piece into t->raw. */
+int
+patch_take_small(struct patch_room *r, const struct patch_piece *p, int base_fd,
+		 const void *bytes, size_t len, void *out, struct err *e)
+{
+	char *prefix = NULL;
+
+	if (p->base_len > 0) {
+		prefix = room_for(&r->prefix, &r->prefix_room, p->base_len);
+		if (read_at(base_fd, p->base_at, prefix, p->base_len, e) < 0)
+			return err_add(e, "the base");
+	}
+	return frame_unpack(r->decoder, bytes, len, prefix, p->base_len, out,
+			    p->raw, e);
+}
+
+/* Decode the piece into the room. */
 static int
 unpack(struct patch_take *t, const struct patch_piece *p, const void *bytes,
        size_t len, struct err *e)
 {
 	struct patch_room *r = t->room;
 	char *raw = room_for(&r->raw, &r->raw_room, p->raw);
-	char *prefix = NULL;
 
-	if (p->base_len > 0) {
-		prefix = room_for(&r->prefix, &r->prefix_room, p->base_len);
-		if (read_at(t->base_fd, p->base_at, prefix, p->base_len, e) < 0)
-			return err_add(e, "the base");
-	}
-	return frame_unpack(r->decoder, bytes, len, prefix, p->base_len, raw,
-			    p->raw, e);
+	return patch_take_small(r, p, t->base_fd, bytes, len, raw, e);
 }
 
 int

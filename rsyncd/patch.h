@@ -91,6 +91,12 @@ int patch_take_open(struct patch_take **out, const struct patch_take_opts *o,
 int patch_take_piece(struct patch_take *t, const void *bytes, size_t len,
 		     struct err *e);
 int patch_take_end(struct patch_take *t, struct err *e);
+
+/* A zstd or whole op of one piece, whose hash the caller has checked, straight
+ * into `out` of p->raw bytes. base_fd as above. ERR_INPUT, ERR_SYS. */
+int patch_take_small(struct patch_room *room, const struct patch_piece *p,
+		     int base_fd, const void *bytes, size_t len, void *out,
+		     struct err *e);
 void patch_take_free(struct patch_take *t);
 AUTO_DEFINE(patch_take)
 

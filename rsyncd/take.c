@@ -19,8 +19,10 @@ work(void *ctx, int lane, struct load *load, struct err *e)
 {
 	struct take *t = ctx;
 
-	return load->job < t->frames ? take_frame(t, lane, load, e)
-				     : take_patch(t, lane, load, e);
+	if (load->job < t->frames)
+		return take_frame(t, lane, load, e);
+	return take_is_small(t, load) ? take_small(t, lane, load, e)
+				      : take_patch(t, lane, load, e);
 }
 
 static int
@@ -243,7 +245,7 @@ give_all(struct take *t, struct err *e)
 	for (i = 0; i < t->j->route.len; i++)
 		if (give_patches(t, i, e) < 0)
 			return -1;
-	return lanes_end(t->lanes, e);
+	return lanes_end(t->lanes, e) < 0 ? -1 : take_small_end(t, e);
 }
 
 /* ---- begin and end ---- */
@@ -291,6 +293,7 @@ end(struct take *t)
 		free(t->hand[i].job);
 		patching_free(t->hand[i].patching);
 		patch_room_free(t->hand[i].room);
+		batch_free(t->hand[i].batch);
 	}
 	for (i = 0; i < n; i++) {
 		if (t->coming[i] && t->coming[i]->fd >= 0)

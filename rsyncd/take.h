@@ -40,6 +40,7 @@ struct hands {
 	size_t wholes, whole_room;
 	struct patching *patching; /* from its first piece to its last */
 	struct patch_room *room;
+	struct batch *batch; /* of small results */
 };
 
 struct take {
@@ -68,6 +69,16 @@ struct take {
 int take_frame(struct take *t, int lane, struct load *load, struct err *e);
 int take_patch(struct take *t, int lane, struct load *load, struct err *e);
 void patching_free(struct patching *x);
+/* Under the lanes' lock: a patch gave what it should, or did not. */
+void take_patch_ends(struct take *t, size_t number, bool made);
+
+/* ---- take_small.c ---- */
+
+bool take_is_small(const struct take *t, const struct load *load);
+int take_small(struct take *t, int lane, struct load *load, struct err *e);
+/* What is still in memory when all loads are done. */
+int take_small_end(struct take *t, struct err *e);
+void batch_free(struct batch *b);
 
 /* A content is on the disk at `entry`: its other places, then it counts. */
 int take_here(struct take *t, int lane, size_t content, uint32_t entry,

@@ -135,19 +135,28 @@ open_result(struct patching *x, struct err *e)
 	return x->out_fd < 0 ? -1 : 0;
 }
 
+void
+take_patch_ends(struct take *t, size_t number, bool made)
+{
+	const struct plan_patch *p = &t->p->patch[number];
+	const struct patch_op *op = &t->j->route.table[p->delta]->op[p->op];
+
+	t->patch[number] = made ? PATCH_MADE : PATCH_FAILED;
+	if (!made && op->kind != PATCH_WHOLE)
+		base_doubt(t->j, op->old_head);
+	if (!made && p->want != SIZE_MAX)
+		t->j->want[t->content[p->want]].no_patch = true;
+}
+
 static void
 tell_state(struct patching *x, enum patch_state state)
 {
 	struct take *t = x->t;
 
 	lanes_lock(t->lanes);
-	if (state == PATCH_FAILED && x->op->kind != PATCH_WHOLE)
-		base_doubt(t->j, x->op->old_head);
-	t->patch[x->number] = state;
 	t->gate_used -= x->gate;
 	x->gate = 0;
-	if (state == PATCH_FAILED && x->p->want != SIZE_MAX)
-		t->j->want[t->content[x->p->want]].no_patch = true;
+	take_patch_ends(t, x->number, state == PATCH_MADE);
 	lanes_wake(t->lanes);
 }
 
