@@ -27,7 +27,9 @@ struct planning {
 	int64_t *want_cost;
 	struct spot *spot;
 	size_t spots;
-	uint64_t **gain; /* [pack][frame] */
+	uint64_t **gain;                 /* [pack][frame] */
+	const struct plan_want **framed; /* those that frames bring, by head */
+	size_t frameds;
 };
 
 /* ---- patches ---- */
@@ -297,16 +299,35 @@ struct taken {
 	size_t **want; /* [delta][op]: SIZE_MAX none, SIZE_MAX - 1 between */
 };
 
-static bool
-comes_by_frames(const struct planning *g, const unsigned char head[12])
+static int
+by_want(const void *a, const void *b)
+{
+	const struct plan_want *const *x = a, *const *y = b;
+
+	return memcmp((*x)->head, (*y)->head, 12);
+}
+
+static void
+list_framed(struct planning *g)
 {
 	size_t i;
 
+	g->framed = base_array(g->in->wants + 1, sizeof(*g->framed));
 	for (i = 0; i < g->in->wants; i++)
-		if (g->in->want[i].way == PLAN_FRAMES &&
-		    memcmp(g->in->want[i].head, head, 12) == 0)
-			return true;
-	return false;
+		if (g->in->want[i].way == PLAN_FRAMES)
+			g->framed[g->frameds++] = &g->in->want[i];
+	qsort(g->framed, g->frameds, sizeof(*g->framed), by_want);
+}
+
+static bool
+comes_by_frames(const struct planning *g, const unsigned char head[12])
+{
+	struct plan_want key;
+	const struct plan_want *x = &key;
+
+	memcpy(key.head, head, sizeof(key.head));
+	return bsearch(&x, g->framed, g->frameds, sizeof(*g->framed),
+		       by_want) != NULL;
 }
 
 static void
@@ -373,6 +394,7 @@ make_list(struct planning *g)
 	struct taken t = { base_array(g->in->deltas + 1, sizeof(size_t *)) };
 	size_t i, k;
 
+	list_framed(g);
 	for (i = 0; i < g->in->deltas; i++) {
 		t.want[i] =
 			base_array(g->in->delta[i]->ops + 1, sizeof(size_t));
@@ -451,6 +473,7 @@ end(struct planning *g)
 	free(g->gain);
 	free(g->want_cost);
 	free(g->spot);
+	free(g->framed);
 }
 
 struct plan *

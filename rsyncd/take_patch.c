@@ -42,6 +42,42 @@ patching_free(struct patching *x)
 
 /* ---- waiting ---- */
 
+static int
+by_place(const void *a, const void *b)
+{
+	const struct plan_patch *x = a, *y = b;
+
+	if (x->delta != y->delta)
+		return x->delta < y->delta ? -1 : 1;
+	return x->op < y->op ? -1 : x->op > y->op;
+}
+
+/* The patch of an earlier delta that makes what this one stands on. */
+static size_t
+maker_of(const struct patching *x)
+{
+	const struct plan *p = x->t->p;
+	size_t d;
+
+	for (d = x->p->delta; d-- > 0;) {
+		const struct patch_table *t = x->t->j->route.table[d];
+		const struct patch_op *op = patch_find(t, x->op->old_head);
+
+		for (; op; op = patch_plain(t, op)) {
+			const struct plan_patch key = {
+				.delta = d, .op = (size_t)(op - t->op)
+			};
+			const struct plan_patch *found =
+				bsearch(&key, p->patch, p->patches, sizeof(key),
+					by_place);
+
+			if (found)
+				return (size_t)(found - p->patch);
+		}
+	}
+	return SIZE_MAX;
+}
+
 /* Under the lanes' lock: what it stands on is there, or will never be. */
 static bool
 base_is_there(void *ctx)
@@ -54,15 +90,9 @@ base_is_there(void *ctx)
 	if (x->op->kind == PATCH_WHOLE ||
 	    base_at_hand(j, x->op->old_head, x->op->old_size))
 		return true;
-	for (i = x->number; i-- > 0;) {
-		const struct plan_patch *q = &x->t->p->patch[i];
-		const struct patch_op *op =
-			&j->route.table[q->delta]->op[q->op];
-
-		if (q->delta < x->p->delta &&
-		    memcmp(op->new_head, x->op->old_head, 12) == 0)
-			return x->t->patch[i] != PATCH_OPEN;
-	}
+	i = maker_of(x);
+	if (i != SIZE_MAX)
+		return x->t->patch[i] != PATCH_OPEN;
 	c = contents_short(j->h.contents, x->op->old_head);
 	if (!c || x->t->want_of[c->at] == SIZE_MAX)
 		return true;
