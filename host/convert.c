@@ -323,12 +323,13 @@ build(const struct converting *x, struct err *e)
 	AUTO_FREE char *root = top_root("", x->version);
 
 	if (step(x, "the top", e) < 0 || top_make("", e) < 0 ||
-	    make_root(x, e) < 0 || step(x, "the record", e) < 0 ||
-	    add_record(x, root, e) < 0 || step(x, "the state", e) < 0 ||
-	    link_states(root, &x->classes, e) < 0)
+	    make_root(x, e) < 0 || step(x, "the state", e) < 0 ||
+	    link_states(root, &x->classes, e) < 0 ||
+	    step(x, "how it starts", e) < 0 || top_add("", &v, e) < 0)
 		return -1;
-	if (step(x, "how it starts", e) < 0 || top_add("", &v, e) < 0 ||
-	    add_plain(x, e) < 0 || step(x, "what starts it", e) < 0 ||
+	/* by now all is in the root that is not the version's */
+	if (step(x, "the record", e) < 0 || add_record(x, root, e) < 0 ||
+	    step(x, "what starts it", e) < 0 || add_plain(x, e) < 0 ||
 	    add_boot(x, e) < 0)
 		return -1;
 	if (step(x, "the trial", e) < 0 || arm(x, e) < 0 ||
