@@ -10,6 +10,7 @@
 #include "roots/classes.h"
 #include "roots/local.h"
 #include "roots/pristine.h"
+#include "roots/top.h"
 
 #include "agent/install.h"
 #include "agent/tree.h"
@@ -21,10 +22,14 @@
 
 /* NULL, or why versions cannot stand beside one another. Owned. */
 static char *
-unfit(const struct deploy *d, bool published)
+unfit(const struct deploy *d, const char *version, bool published)
 {
 	AUTO_CLEAR(classes) c = { 0 };
 
+	if (!top_version_ok(version))
+		return base_printf("\"%s\" is the name of what stands beside "
+				   "a version",
+				   version);
 	if (!file_exists(INSTALL_INIT))
 		return base_printf("this initrd holds no edeploy-init "
 				   "(initrd/build --root-init FILE)");
@@ -44,7 +49,7 @@ install_divide(struct deploy *d, const struct script_result *p, bool published,
 
 	if (!str_eq(asked ? asked : LAYOUT_USUAL, "versioned"))
 		return 0;
-	why = unfit(d, published);
+	why = unfit(d, p->version, published);
 	if (why && !asked) {
 		journal_line(d->journal, "layout plain: %s", why);
 		return 0;

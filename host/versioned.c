@@ -9,12 +9,11 @@
 
 #include "rsyncd/pull.h"
 
+#include "roots/top.h"
+
 #include "host/versioned.h"
 
 #define ROOTS "/edeploy/roots/"
-
-static const char *const suffixes[] = { ".new",   ".fix",    ".old", ".record",
-					".local", ".mounts", ".grub" };
 
 char *
 versioned_root(const struct versioned *v, const char *version)
@@ -32,12 +31,7 @@ versioned_beside(const struct versioned *v, const char *version,
 bool
 versioned_name_ok(const char *version)
 {
-	size_t i;
-
-	for (i = 0; i < ARRAY_LEN(suffixes); i++)
-		if (str_ends(version, suffixes[i]))
-			return false;
-	return name_is_safe(version);
+	return top_version_ok(version);
 }
 
 /* ---- opening ---- */

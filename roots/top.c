@@ -19,6 +19,20 @@
 
 #define INIT_MAX (64 * 1024 * 1024)
 
+bool
+top_version_ok(const char *version)
+{
+	static const char *const beside[] = { ".new",    ".fix",   ".old",
+					      ".record", ".local", ".mounts",
+					      ".grub" };
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(beside); i++)
+		if (str_ends(version, beside[i]))
+			return false;
+	return name_is_safe(version);
+}
+
 char *
 top_root(const char *top, const char *version)
 {

@@ -1,6 +1,8 @@
 #ifndef ROOTS_TOP_H
 #define ROOTS_TOP_H
 
+#include <stdbool.h>
+
 #include "lib/err.h"
 
 /* The top of a file system that holds versions beside one another:
@@ -15,6 +17,9 @@
  *       sysroot/                    a place to mount
  */
 #define TOP_DIR "edeploy"
+
+/* A version's name that cannot be meant for what stands beside another one. */
+bool top_version_ok(const char *version);
 
 /* Where the tree of `version` belongs. Owned. */
 char *top_root(const char *top, const char *version);

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""A disk with versions beside one another: installed by PXE, started by its own
-GRUB through the role's own initramfs. The root is the version's, the state is
-mounted over it, and what upgrades start from stands beside it."""
+"""A disk with versions beside one another: installed by PXE, started from there,
+then by its own GRUB, through the role's own initramfs. The root is the
+version's, the state is mounted over it, and what upgrades start from stands
+beside it. The next version is brought beside it, entered by a boot, and
+proved."""
 import os
 import re
 import sys
@@ -10,7 +12,7 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import vm  # noqa: E402
 
-VERSION = "D12-F.1.0.0"
+VERSION, NEXT = "D12-F.1.0.0", "D12-F.1.0.1"
 ROOT = f"/edeploy/roots/{VERSION}"
 # /srv/db has a file system of its own; it is filled with the role's state.
 SCRIPT = """
@@ -90,9 +92,9 @@ def check_own(t, m):
             "PS1=" in said, said)
     t.check("its log is in the state", "install.log" in said and
             "configure" in said, said)
-    t.check("GRUB named version and generation", re.search(
-        rf"init=/edeploy/init edeploy.root={re.escape(VERSION)} "
-        r"edeploy.gen=1 ", said), said)
+    t.check("it was started without GRUB, which counts what it starts",
+            f"init=/edeploy/init edeploy.root={VERSION}" in said and
+            "BOOT_IMAGE" not in said and "edeploy.gen" not in said, said)
     t.check("dev, proc and sys came along", all(
         x in said for x in ("/dev/vda", "/proc/1", "/sys/block")), said)
     t.check("what has a file system of its own was filled there",
@@ -103,27 +105,51 @@ def reboots(t, m):
     """The state stays, and the disk is left in order."""
     m.run("echo kept >/var/lib/kept; echo kept >/srv/db/kept; sync")
     m.send("reboot\n")
-    t.check("it boots again", m.expect(r"login:", 120) and m.log_in(),
+    t.check("it boots again", m.expect(r"login:", 300) and m.log_in(),
             m.tail())
-    said = m.run("cat /var/lib/kept /srv/db/kept; dmesg | grep -i ext4") or ""
+    said = m.run("cat /var/lib/kept /srv/db/kept /proc/cmdline; dmesg | grep -i ext4") or ""
+    t.check("GRUB named version and generation", re.search(
+        rf"BOOT_IMAGE=.* init=/edeploy/init edeploy.root={re.escape(VERSION)} "
+        r"edeploy.gen=1 ", said), said)
     t.check("the state is the same", said.count("kept") >= 2, said)
     t.check("no journal was to be replayed", "recovery complete" not in said,
             said)
 
 
+def upgrades(t, m):
+    said = m.run(f"edeploy upgrade {NEXT}; echo code=$?", 180) or ""
+    t.check("the next version comes beside it", "code=0" in said, said)
+    m.send("reboot\n")
+    t.check("and is entered by a boot",
+            m.expect(r"login:", 300) and m.log_in(), m.tail())
+    seen = mount_roots(m)
+    t.check("/ is the next version", seen.get("/") == f"/edeploy/roots/{NEXT}",
+            seen)
+    said = m.run("for n in $(seq 60); do grep -q ed_try=. /edeploy/boot.cfg || "
+                 "break; sleep 1; done; edeploy status; cat /etc/hostname "
+                 "/etc/issue.d/mine /srv/db/kept /usr/share/tiny/version; "
+                 "edeploy verify; echo code=$?", 120) or ""
+    t.check("it is good now", re.search(
+        rf"^good +{re.escape(NEXT)}$", said, re.M), said)
+    t.check("what is the machine's came along", "host3" in said and
+            "by the script" in said and "kept" in said and
+            f"\n{NEXT}\n" in said, said)
+    t.check("every file is as published, or noted", "code=0" in said, said)
+
+
 def main():
     programs = vm.programs_of(sys.argv[1])
     t, work = vm.Tap(), vm.work_dir("roots")
-    trees, key = vm.published(programs, "tiny", VERSION)
+    trees, key = vm.published(programs, "tiny", VERSION, NEXT)
     vm.example_site(f"{work}/site", script=script)
     server = vm.Edeployd(programs, f"{work}/site",
                          vm.boot_files(programs, key), work,
-                         vm.signed_words() + " LAYOUT=versioned",
+                         vm.signed_words() + " LAYOUT=versioned ONSUCCESS=kexec",
                          f"TREES={trees}\n")
     began = time.monotonic()
     m = vm.Vm(work, "roots", vm.Disk(work, "disk"),
               pxe=f"http://{vm.HOST}:{server.port}/boot.ipxe")
-    if t.check("installed, and its own disk boots to a login",
+    if t.check("installed, and its own kernel is started to a login",
                m.expect(r"login:", 600) and m.log_in(), m.tail()):
         t.show(f"power-on to login: {time.monotonic() - began:.0f} s")
         check_mounts(t, m.run("mount") or "")
@@ -131,6 +157,7 @@ def main():
         check_beside(t, m)
         check_own(t, m)
         reboots(t, m)
+        upgrades(t, m)
     m.stop()
     return t.end()
 

@@ -46,6 +46,21 @@ mode_of(const char *path)
 }
 
 static void
+test_names(void)
+{
+	static const struct {
+		const char *name;
+		bool good;
+	} rows[] = { { "D12-F.1.0.0", true }, { "1.new.2", true },
+		     { "1.new", false },      { "1.record", false },
+		     { "1.grub", false },     { "../x", false } };
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(rows); i++)
+		CHECK(i, top_version_ok(rows[i].name) == rows[i].good);
+}
+
+static void
 test_version(void)
 {
 	const struct top_version v = { "A", "/boot/vmlinuz-1", "/boot/initrd-1",
@@ -143,6 +158,7 @@ main(void)
 	CHECK(0, top_make(top, &e) == 0);
 	CHECK(1, mode_of("edeploy") == 0700 && mode_of("sys") == 0755);
 	CHECK(2, top_make(top, &e) == 0);
+	test_names();
 	test_version();
 	test_boot();
 	dir_remove(top, &e);

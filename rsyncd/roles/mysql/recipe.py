@@ -28,6 +28,10 @@ GRUB_CMDLINE_LINUX=""
 GRUB_TERMINAL="console serial"
 GRUB_DISABLE_OS_PROBER=true
 """
+# The initramfs is made before there is an fstab that names the root's type, and
+# where versions stand beside one another nobody else checks the root.
+INITRAMFS = ('mkdir -p "$1/etc/initramfs-tools/conf.d" && echo FSTYPE=ext4 '
+             '>"$1/etc/initramfs-tools/conf.d/edeploy"')
 # What a first boot makes anew, and what only the building machine had.
 FRESH = ["etc/machine-id", "var/lib/dbus/machine-id", "etc/hostname",
          "etc/resolv.conf", "var/lib/systemd/random-seed"]
@@ -53,6 +57,7 @@ def bootstrap(root, recipe, old):
             '--aptopt=APT::Install-Recommends "false"',
             "--dpkgopt=force-unsafe-io"]
     argv += [f"--dpkgopt=path-exclude={p}" for p in WITHOUT]
+    argv += [f"--essential-hook={INITRAMFS}"]
     if old:
         # before the packages that would make users of their own
         seed = os.path.normpath(f"{recipe}/../../seed-ids")
