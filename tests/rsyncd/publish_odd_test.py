@@ -132,7 +132,7 @@ def start_packing(version, tree):
 def test_background():
     """The first seal is live while the second is being made, and stays so when
     that is killed."""
-    tree = next_tree("five", ("usr/share/book", lab.text(5, 6000000)))
+    tree = next_tree("five", ("usr/share/book", lab.text(5, 2500000)))
     p, nice = start_packing("V5", tree)
     differs = pulls("V5")
     check(p.poll() is None and nice and head("V5")["revision"] == "1\n",
