@@ -204,13 +204,14 @@ class Disk:
 class Vm(Process):
     """net: the guest's network; pxe: what its firmware fetches, a URL or a
     file below tftp; None boots the disk; forward: a port of ours that leads
-    to the guest's ssh; nic: more properties of its network card; extra: more
-    words for QEMU."""
+    to the guest's ssh; nic: more properties of its network card; index: which
+    one of those that the firmware starts from the disk is; extra: more words
+    for QEMU."""
 
     def __init__(self, work, name, disk, pxe=None, tftp=None, memory=1024,
                  uuid="4c4c4544-0031-4a10-8052-b7c04f4c5831", serial="VM1",
                  mac="52:54:00:12:34:56", net="192.168.122.0/24",
-                 forward=None, nic="", extra=()):
+                 forward=None, nic="", index=None, extra=()):
         self.log_path = f"{work}/{name}.console"
         self.socket_path = f"{work}/{name}.serial"
         self.words_path = f"{work}/{name}.qemu"
@@ -232,7 +233,10 @@ class Vm(Process):
              f"wait=off,logfile={self.log_path}",
              "-serial", "chardev:c0", "-netdev", netdev,
              "-device", f"virtio-net-pci,netdev=n0,mac={mac}{nic}",
-             "-drive", f"file={disk.path},if=virtio,format=raw,cache=unsafe",
+             "-drive", f"file={disk.path},format=raw,cache=unsafe,id=d0,if="
+             + ("virtio" if index is None else "none"),
+             *([] if index is None else
+               ["-device", f"virtio-blk-pci,drive=d0,bootindex={index}"]),
              "-boot", "once=n" if pxe else "c", *extra],
             stderr=open(self.words_path, "wb"))
         self.serial = self.connect()

@@ -45,13 +45,14 @@ class Log:
         m = re.match(r"mark \d+ (.*)\n", text)
         self.marks.append((len(self.entries), m.group(1), text[m.end():]))
 
-    def cuts(self, count, rng):
+    def cuts(self, count, rng, first=0):
         """Sorted numbers of entries that were written before the power went:
-        between each two marks as often, for what decides is short."""
+        between each two marks from `first` on as often, for what decides is
+        short."""
         ends = [m[0] for m in self.marks] + [len(self.entries) + 1]
         found = []
         for i in range(count):
-            k = i % len(self.marks)
+            k = first + i % (len(self.marks) - first)
             found.append(rng.randrange(ends[k], ends[k + 1]) + 1)
         return sorted(min(c, len(self.entries)) for c in found)
 

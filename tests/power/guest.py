@@ -158,7 +158,7 @@ def record(programs, kind, target, log, trees, work, seconds=300):
             "-m", "384", "-nodefaults", "-display", "none", "-no-user-config",
             "-serial", "stdio", "-no-reboot", "-kernel", vmlinuz,
             "-initrd", f"{work}/guest.img", "-append",
-            "console=ttyS0 quiet panic=-1",
+            "console=ttyS0 quiet panic=-1 no_timer_check",
             "-blockdev", "driver=blklogwrites,node-name=d,"
             f"file.driver=file,file.filename={target},"
             f"log.driver=file,log.filename={log}",

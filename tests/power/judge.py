@@ -98,7 +98,7 @@ class Grub:
                 loaded = self.loads(trial)
                 if loaded:
                     return trial, gen, "", loaded
-                fell = "load"
+                raise Wrong(f"{trial} is named before GRUB sees its kernel")
         elif trial:
             fell = "count"
         for version, gen in ((cfg.get("ed_good", ""), gen),

@@ -97,7 +97,8 @@ stage(struct play *p, const char *version, struct err *e)
 	AUTO_FREE char *fresh = base_printf("%s.new", root);
 	AUTO_FREE char *shared = base_printf("%s/usr/share", fresh);
 	const struct top_version v = { version, "/boot/vmlinuz", "/boot/initrd",
-				       "console=ttyS0,115200 panic=5" };
+				       "console=ttyS0,115200 panic=5 "
+				       "no_timer_check" };
 
 	if (seed(tree, fresh, e) < 0)
 		return -1;
