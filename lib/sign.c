@@ -194,24 +194,25 @@ sign_key_read(struct sign_key *out, const char *path, struct err *e)
 	start();
 	if (stat(path, &st) < 0)
 		return err_sys(e, "secret key %s", path);
-	if (st.st_mode & 077)
-		return err_set(e, ERR_INPUT,
-			       "%s: others may read this secret key; chmod 600 "
-			       "it",
-			       path);
 	if (file_read(path, KEY_FILE_MAX, &text, NULL, e) < 0)
 		return -1;
 	bad = parse_secret(&key, text);
 	sodium_memzero(text, strlen(text));
 	free(text);
-	if (bad == 0)
+	/* only of a key, not of /etc/passwd: people do as they are told */
+	if (bad == 0 && (st.st_mode & 077) == 0)
 		*out = key;
+	else if (bad == 0)
+		bad = err_set(e, ERR_INPUT,
+			      "%s: others may read this secret key; chmod 600 "
+			      "it",
+			      path);
+	else
+		err_set(e, ERR_INPUT,
+			"%s: not a secret key (edeployctl key makes one)",
+			path);
 	sign_key_clear(&key);
-	return bad < 0 ? err_set(e, ERR_INPUT,
-				 "%s: not a secret key (edeployctl key makes "
-				 "one)",
-				 path)
-		       : 0;
+	return bad;
 }
 
 int

@@ -159,6 +159,9 @@ test_secrets(void)
 			 strstr(e.text, "chmod 600"));
 	CHECK(2, sign_key_read(&key, "/nonexistent/key", &e) < 0 &&
 			 e.kind == ERR_SYS);
+	/* nobody is told to chmod what is no key */
+	CHECK(3, sign_key_read(&key, "/etc/passwd", &e) < 0 &&
+			 strstr(e.text, "not a secret key"));
 }
 
 int
