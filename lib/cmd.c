@@ -106,7 +106,7 @@ cmd_main(const struct cmd_program *p, int argc, char **argv)
 	}
 	if (str_eq(argv[1], "--help") || str_eq(argv[1], "-h") ||
 	    str_eq(argv[1], "help"))
-		return help(p, argc > 2 ? argv[2] : NULL);
+		return help(p, argc > 2 && argv[2][0] != '-' ? argv[2] : NULL);
 	c = find(p, argv[1]);
 	if (!c)
 		return unknown(p, argv[1]);

@@ -46,6 +46,7 @@ static const struct {
 	{ WORDS("--help"), 0, NULL, "match  dry run\n", NULL },
 	{ WORDS("-h"), 0, NULL, "Files.\n", NULL },
 	{ WORDS("help"), 0, NULL, "ctl: for operators", NULL },
+	{ WORDS("help", "--help"), 0, NULL, "ctl: for operators", NULL },
 	{ WORDS("help", "match"), 0, NULL, "usage: ctl match FACTS [--json]\n",
 	  NULL },
 	{ WORDS("help", "nope"), 2, NULL, NULL, "no command \"nope\"" },
