@@ -245,6 +245,18 @@ close_all(struct server *sv)
 	confs_free(sv->confs);
 }
 
+/* Not an error: the first version may be published after the start. */
+static void
+look_at_trees(const char *trees)
+{
+	if (trees && access(trees, R_OK | X_OK) < 0)
+		log_line(LOG_WARNING,
+			 "TREES %s: %m: machines are told that nothing is "
+			 "published; edeployctl publish makes it, or correct "
+			 "TREES in edeploy.conf",
+			 trees);
+}
+
 static int
 run(const struct options *o, const sigset_t *stop)
 {
@@ -259,6 +271,7 @@ run(const struct options *o, const sigset_t *stop)
 		log_line(LOG_WARNING,
 			 "every machine on the networks of these "
 			 "addresses is served: nothing asks for approval yet");
+		look_at_trees(sv.app.trees);
 		log_line(LOG_INFO, "ready: %zu section%s", sv.app.len,
 			 sv.app.len == 1 ? "" : "s");
 		tell_systemd("READY=1");

@@ -402,6 +402,11 @@ def check_conf(program, work):
     check("two folders of trees are refused", got.returncode == 2 and
           b"[LAB] TREES is another folder than the /a" in got.stderr,
           got.stderr)
+    os.makedirs(f"{work}/early")
+    at = edeployd(program, f"{work}/early", (), f"TREES={work}/early/trees")
+    at.stop()
+    check("a folder that is not there is told", "nothing is published;" in
+          open(at.log).read(), open(at.log).read())
 
 
 def main():
@@ -419,7 +424,7 @@ def main():
                   ("/var/lib/edeploy;", work + ";"))
     cache = nginx(work, "cache", cache_conf,
                   ("http://10.20.0.1;", f"http://127.0.0.1:{at.port};"),
-                  ("/var/cache/nginx/edeploy", f"{work}/cache"))
+                  ("/var/cache/edeploy", f"{work}/cache"))
     for where, who in ((at, "edeployd"), (fcgi, "FastCGI"), (files, "nginx"),
                        (cache, "cache")):
         check_files(where, who)
