@@ -33,7 +33,7 @@ class Nginx(vm.Process):
                 ("listen 80;", f"listen 127.0.0.1:{self.port};\n"
                  "limit_rate 600k;"),
                 ("http://10.20.0.1", f"http://127.0.0.1:{server}"),
-                ("/var/cache/nginx/edeploy", self.store)):
+                ("/var/cache/edeploy", self.store)):
             assert was in site, was
             site = site.replace(was, now)
         temp = "".join(f"{kind}_temp_path {work}/nginx/{kind};\n" for kind in (
