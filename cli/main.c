@@ -176,8 +176,8 @@ static const struct cmd commands[] = {
 	{ "fsck", "[ROLE] [--key FILE] " TOP,
 	  "look whether all that is published is whole",
 	  "Every hash of every live file, and the folders for rsync. FILE: "
-	  "public keys, for\nthe signatures; else /etc/edeploy/trees.pub. Exit "
-	  "0: whole, 1: not.\n",
+	  "public keys, for\nthe signatures; else /etc/edeploy/trees.pub or "
+	  "trees.key.pub there. Exit 0:\nwhole, 1: not.\n",
 	  cmd_fsck },
 	{ "pull",
 	  "ROLE [VERSION] DIR [--from URL|FOLDER] [--base DIR] [--share copy|"
@@ -195,8 +195,8 @@ static const struct cmd commands[] = {
 	  "and not in the "
 	  "tree\nis refused, or removed with --strict. -n tells what would be "
 	  "fetched. Keys that\nare believed: --trust, else "
-	  "/etc/edeploy/trees.pub. What DIR holds is recorded\nin DIR.edeploy "
-	  "(--record).\n",
+	  "/etc/edeploy/trees.pub or trees.key.pub there. What\nDIR holds is "
+	  "recorded in DIR.edeploy (--record).\n",
 	  cmd_pull },
 	{ "verify", "DIR [--quick] [--trust FILE] [--record DIR] [--json]",
 	  "look whether a folder is what was pulled into it",

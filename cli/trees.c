@@ -51,6 +51,36 @@ trees_key(const struct trees *t, struct sign_key *out, struct err *e)
 	return sign_key_read(out, t->key ? t->key : TREES_KEY, e) < 0 ? -1 : 1;
 }
 
+const char *
+trees_pub(const char *said)
+{
+	if (said)
+		return said;
+	if (file_exists(TREES_PUB))
+		return TREES_PUB;
+	return file_exists(TREES_KEY ".pub") ? TREES_KEY ".pub" : NULL;
+}
+
+int
+trees_there(const struct trees *t, struct err *e)
+{
+	AUTO_FREE char *trees = base_printf("%s/trees", t->top);
+
+	if (file_exists(trees))
+		return 0;
+	return err_set(e, ERR_INPUT,
+		       "%s is not there: nothing was published below %s "
+		       "(--top DIR names another folder)",
+		       trees, t->top);
+}
+
+char *
+trees_count(uint64_t n, const char *one)
+{
+	return base_printf("%llu %s%s", (unsigned long long)n, one,
+			   n == 1 ? "" : "s");
+}
+
 char *
 trees_size(uint64_t bytes)
 {
@@ -124,9 +154,14 @@ trees_bar_draw(struct trees_bar *b, const char *stage, uint64_t done,
 	put_line(b, done, all, now_ms, &line);
 	while (line.len > 0 && line.at[line.len - 1] == ' ')
 		line.at[--line.len] = '\0';
-	fprintf(stderr, b->term.terminal ? "\r%s\033[K" : "%s\n",
-		buf_text(&line));
 	b->drawn = b->term.terminal;
+	if (b->term.terminal) {
+		fprintf(stderr, "\r%s\033[K", buf_text(&line));
+	} else if (!str_eq(b->last, buf_text(&line))) {
+		/* a log need not hear ten times that nothing moves */
+		fprintf(stderr, "%s\n", buf_text(&line));
+		snprintf(b->last, sizeof(b->last), "%s", buf_text(&line));
+	}
 }
 
 static void

@@ -35,11 +35,18 @@ int trees_options(struct trees *t, int argc, char **argv, int least, int most,
 /* The key that was named, else TREES_KEY when it is there. 0: none; 1: read. */
 int trees_key(const struct trees *t, struct sign_key *out, struct err *e);
 
+/* The public keys that are believed here: `said`, else the first of TREES_PUB
+ * and TREES_KEY.pub that is there, else NULL. */
+const char *trees_pub(const char *said);
+
+/* ERR_INPUT, with the remedy, where `t` says a TOP without published trees. */
+int trees_there(const struct trees *t, struct err *e);
+
 /* One line on stderr that moves; without a terminal a line for each stage and
  * every few seconds. */
 struct trees_bar {
 	struct term term;
-	char stage[32];
+	char stage[32], last[96]; /* last: said without a terminal */
 	int64_t began_ms, drawn_ms;
 	bool drawn;
 };
@@ -52,6 +59,9 @@ void trees_bar_end(struct trees_bar *b);
 
 /* "704.0 MB", owned by the caller. */
 char *trees_size(uint64_t bytes);
+
+/* "1 file", "2 files", owned by the caller. */
+char *trees_count(uint64_t n, const char *one);
 
 int cmd_key(int argc, char **argv);
 int cmd_publish(int argc, char **argv);

@@ -183,12 +183,14 @@ print_sizes(const struct diff *d)
 	AUTO_FREE char *was = trees_size(d->a.m->bytes);
 	AUTO_FREE char *is = trees_size(d->b.m->bytes);
 	AUTO_FREE char *delta = trees_size(delta_size(d));
+	AUTO_FREE char *packages =
+		trees_count(d->packages->list.len, "package");
 
 	printf("%s -> %s: %s -> %s", d->a.v->name, d->b.v->name, was, is);
 	if (delta_size(d))
 		printf(", a delta of %s", delta);
-	printf("\n%zu packages differ, %zu entries differ, %zu are the same\n",
-	       d->packages->list.len, d->files->list.len, d->same);
+	printf("\n%s, %zu of %zu entries differ\n", packages,
+	       d->files->list.len, d->files->list.len + d->same);
 }
 
 static void
@@ -232,8 +234,10 @@ read_side(const struct diff *d, struct side *x, const char *version,
 {
 	x->v = shelf_find(d->s, version);
 	if (!x->v)
-		return err_set(e, ERR_REFUSED, "%s %s is not published",
-			       d->s->role, version);
+		return err_set(e, ERR_REFUSED,
+			       "%s %s is not published below %s/trees; "
+			       "edeployctl versions lists what is",
+			       d->s->role, version, d->t->top);
 	if (x->v->broken)
 		return err_set(e, ERR_REFUSED, "%s", x->v->broken);
 	if (shelf_manifest(d->s->trees, shelf_seal(x->v), &x->m, e) < 0)

@@ -134,6 +134,15 @@ add_role(const struct shelf *s, struct table *rows, struct value *list)
 }
 
 static int
+no_role(const struct trees *t, const char *role, struct err *e)
+{
+	return err_set(e, ERR_REFUSED,
+		       "%s is not published below %s/trees; edeployctl "
+		       "versions lists what is",
+		       role, t->top);
+}
+
+static int
 print_versions(const struct trees *t, char **roles, struct err *e)
 {
 	static const char *const heads[] = { "ROLE",   "VERSION", "SERIAL",
@@ -153,13 +162,18 @@ print_versions(const struct trees *t, char **roles, struct err *e)
 		AUTO(shelf) s = NULL;
 
 		failed = shelf_open(&s, t->top, roles[i], e);
+		if (!failed && s->len == 0 && t->len > 0)
+			failed = no_role(t, roles[i], e);
 		if (!failed)
 			add_role(s, &rows, list);
 	}
 	if (!failed && t->json)
 		ctl_print_json(list);
-	else if (!failed)
+	else if (!failed && list->list.len > 0)
 		table_print(&rows);
+	else if (!failed)
+		fprintf(stderr, "nothing is published below %s/trees\n",
+			t->top);
 	table_clear(&rows);
 	return failed;
 }
@@ -251,12 +265,14 @@ static int
 print_gone(const struct gone *g, const struct gc_result *r)
 {
 	AUTO_FREE char *size = trees_size(r->bytes);
+	AUTO_FREE char *files = trees_count(r->files, "file");
+	AUTO_FREE char *versions = trees_count(r->versions, "old version");
 	AUTO(value) v = value_dict();
 
 	if (!g->t->json) {
-		printf("%s%zu files, %s, %zu old versions\n",
-		       g->t->dry_run ? "would remove " : "removed ", r->files,
-		       size, r->versions);
+		printf("%s%s, %s, %s\n",
+		       g->t->dry_run ? "would remove " : "removed ", files,
+		       size, versions);
 		return CMD_DONE;
 	}
 	value_set_int(v, "files", (int64_t)r->files);
@@ -283,7 +299,7 @@ cmd_gc(int argc, char **argv)
 	o.keep = (size_t)t.keep;
 	o.dry_run = t.dry_run;
 	o.now = t.now;
-	if (gc(&o, &r, &e) < 0)
+	if (trees_there(&t, &e) < 0 || gc(&o, &r, &e) < 0)
 		return ctl_fail(&e);
 	return print_gone(&g, &r);
 }
@@ -294,6 +310,7 @@ struct looking {
 	const struct trees *t;
 	struct trees_bar bar;
 	struct value *problems;
+	bool believes; /* there are public keys */
 };
 
 static void
@@ -320,6 +337,9 @@ static int
 print_fsck(const struct looking *l, const struct fsck_result *r)
 {
 	AUTO_FREE char *size = trees_size(r->bytes);
+	AUTO_FREE char *versions = trees_count(r->versions, "version");
+	AUTO_FREE char *files = trees_count(r->files, "file");
+	AUTO_FREE char *problems = trees_count(r->problems, "problem");
 	AUTO(value) v = value_dict();
 
 	if (l->t->json) {
@@ -329,10 +349,12 @@ print_fsck(const struct looking *l, const struct fsck_result *r)
 		value_set(v, "problems", value_copy(l->problems));
 		ctl_print_json(v);
 	} else {
-		printf("%zu versions, %zu files, %s: %zu problem%s\n",
-		       r->versions, r->files, size, r->problems,
-		       r->problems == 1 ? "" : "s");
+		printf("%s, %s, %s: %s\n", versions, files, size, problems);
 	}
+	if (!l->believes)
+		fputs("signatures were not checked: neither " TREES_PUB
+		      " nor " TREES_KEY ".pub is there; say --key FILE\n",
+		      stderr);
 	return r->problems ? CMD_FAILED : CMD_DONE;
 }
 
@@ -354,9 +376,11 @@ cmd_fsck(int argc, char **argv)
 		return CMD_USAGE;
 	o.top = t.top;
 	o.role = t.words[0];
-	pub = t.key ? t.key : (file_exists(TREES_PUB) ? TREES_PUB : NULL);
-	if (pub && sign_trust_read(&trust, pub, &e) < 0)
+	pub = trees_pub(t.key);
+	if (trees_there(&t, &e) < 0 ||
+	    (pub && sign_trust_read(&trust, pub, &e) < 0))
 		return ctl_fail(&e);
+	l.believes = pub != NULL;
 	o.trust = pub ? &trust : NULL;
 	trees_bar_begin(&l.bar);
 	if (fsck(&o, &r, &e) < 0) {
@@ -364,5 +388,9 @@ cmd_fsck(int argc, char **argv)
 		return ctl_fail(&e);
 	}
 	trees_bar_end(&l.bar);
+	if (o.role && r.versions + r.problems == 0) {
+		no_role(&t, o.role, &e);
+		return ctl_fail(&e);
+	}
 	return print_fsck(&l, &r);
 }

@@ -83,7 +83,8 @@ print_result(const struct publish_result *r, const struct trees *t,
 	     const char *done, bool more)
 {
 	if (r->already)
-		done = "was published already, with this tree";
+		done = r->signed_now ? "waited with this tree and is signed now"
+				     : "was published already, with this tree";
 	if (!t->json)
 		return print_text(r, done);
 	return more ? CMD_DONE : print_json(r);
@@ -211,7 +212,8 @@ cmd_key(int argc, char **argv)
 	if (sign_key_make(t.words[0], &e) < 0 ||
 	    sign_key_read(&key, t.words[0], &e) < 0)
 		return ctl_fail(&e);
-	printf("key %s: %s signs, %s.pub is for those who shall believe it\n",
+	printf("key %s\n%s signs: whoever has it decides what machines run\n"
+	       "%s.pub is for those who shall believe it\n",
 	       key.id, t.words[0], t.words[0]);
 	sign_key_clear(&key);
 	return CMD_DONE;
@@ -225,9 +227,9 @@ print_sealed(const struct seal *s, const struct trees *t)
 
 	if (t->json)
 		return ctl_print_json(v);
-	printf("%s %s is live: serial %llu, revision %llu, root %s, %s\n",
+	printf("%s %s is live: serial %llu, revision %llu, %s\nroot %s\n",
 	       s->role, s->version, (unsigned long long)s->serial,
-	       (unsigned long long)s->revision, s->root, bytes);
+	       (unsigned long long)s->revision, bytes, s->root);
 	return CMD_DONE;
 }
 

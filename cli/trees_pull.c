@@ -1,7 +1,7 @@
 /* pull, verify: published trees in folders, and whether they are right. */
 #include <inttypes.h>
 #include <stdio.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 #include "cli/ctl.h"
 #include "cli/options.h"
@@ -14,6 +14,7 @@
 
 #define HOST_PUB "/var/lib/edeploy/trees.pub"
 #define HOST_RECORD "var/lib/edeploy/tree"
+#define TRIES 10 /* under two minutes: somebody waits, and may call again */
 
 /* ---- options ---- */
 
@@ -52,13 +53,14 @@ take_options(struct fetching *f, int argc, char **argv, int least, int most)
 static int
 read_trust(const struct fetching *f, struct sign_trust *out, struct err *e)
 {
-	const char *path = f->trust;
+	const char *path = trees_pub(f->trust);
 
+	if (!path && file_exists(HOST_PUB))
+		path = HOST_PUB;
 	if (!path)
-		path = file_exists(TREES_PUB) ? TREES_PUB : HOST_PUB;
-	if (!f->trust && !file_exists(path))
 		return err_set(e, ERR_INPUT,
-			       "neither " TREES_PUB " nor " HOST_PUB
+			       "none of " TREES_PUB ", " TREES_KEY
+			       ".pub and " HOST_PUB
 			       " is there: name the public key with --trust "
 			       "FILE");
 	return sign_trust_read(out, path, e);
@@ -192,6 +194,7 @@ run_pull(const struct fetching *f, struct pull_result *r, struct err *e)
 	struct pull_opts o = {
 		.source = { .where = f->from,
 			    .ca = f->ca,
+			    .tries = TRIES,
 			    .say = on_say,
 			    .ctx = &x },
 		.trust = &trust,
@@ -238,6 +241,7 @@ struct verdict {
 	struct trees_bar bar;
 	bool json;
 	struct value *differs, *strangers;
+	uint64_t strange;
 };
 
 static void
@@ -271,6 +275,7 @@ on_stranger(void *ctx, const char *path)
 {
 	struct verdict *v = ctx;
 
+	v->strange++;
 	if (v->json)
 		value_push(v->strangers, value_str(path));
 	else
@@ -308,16 +313,38 @@ run_verify(const struct fetching *f, struct verdict *v, struct seal **seal,
 	known = record_read(record, &trust, seal, &m, e);
 	if (known < 0)
 		return -1;
+	if (known == 0 && access(f->word[0], F_OK) < 0)
+		return err_sys(e, "%s", f->word[0]);
 	if (known == 0)
 		return err_set(e, ERR_INPUT,
-			       "%s: no record of what %s is; name its folder "
-			       "with --record",
+			       "%s: no record of what %s is: a pull that was "
+			       "broken goes on when it is called again; "
+			       "--record names a record elsewhere",
 			       record, f->word[0]);
 	o.manifest = m;
 	trees_bar_begin(&v->bar);
 	differ = verify(&o, e);
 	trees_bar_end(&v->bar);
 	return differ;
+}
+
+/* What is not part of it counts: the next pull would refuse it. */
+static void
+print_verdict(const struct fetching *f, const struct verdict *v,
+	      const struct seal *s, int64_t differ)
+{
+	AUTO_FREE char *places = trees_count((uint64_t)differ, "place");
+
+	if (differ == 0 && v->strange == 0) {
+		printf("%s is %s %s%s\n", f->word[0], s->role, s->version,
+		       f->quick ? ", contents not read" : "");
+		return;
+	}
+	printf("%s differs from %s %s in %s", f->word[0], s->role, s->version,
+	       places);
+	if (v->strange)
+		printf(", %" PRIu64 " not part of it", v->strange);
+	putchar('\n');
 }
 
 int
@@ -344,12 +371,8 @@ cmd_verify(int argc, char **argv)
 		value_set_str(out, "role", seal->role);
 		value_set_str(out, "version", seal->version);
 		ctl_print_json(out);
-	} else if (differ == 0) {
-		printf("%s is %s %s%s\n", f.word[0], seal->role, seal->version,
-		       f.quick ? ", contents not read" : "");
 	} else {
-		printf("%s differs from %s %s in %" PRId64 " places\n",
-		       f.word[0], seal->role, seal->version, differ);
+		print_verdict(&f, &v, seal, differ);
 	}
-	return differ == 0 ? CMD_DONE : CMD_FAILED;
+	return differ == 0 && !v.strange ? CMD_DONE : CMD_FAILED;
 }

@@ -45,7 +45,7 @@ meet_stranger(void *ctx, const char *path, struct err *e)
 	if (!j->o->strict)
 		return err_set(e, ERR_REFUSED,
 			       "%s/%s is not part of %s %s: name another "
-			       "folder, or remove what is there (strict)",
+			       "folder, or remove what is there (--strict)",
 			       j->o->into, path, j->seal->role,
 			       j->seal->version);
 	return j->o->dry_run ? 0 : place_remove(j->into, path, true, e);

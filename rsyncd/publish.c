@@ -380,6 +380,7 @@ publish_again(struct publishing *p, struct shelf_version *v, struct err *e)
 	    (view_make(p, NULL, 0, e) < 0 || publish_sync(p->o->top, e) < 0))
 		return -1;
 	p->result->already = true;
+	p->result->signed_now = key && v->waiting;
 	if (key && (v->waiting || str_eq(v->key, key->id))) {
 		if (live_version(p, v, &p->seal, e) < 0)
 			return -1;

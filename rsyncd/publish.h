@@ -31,6 +31,7 @@ struct publish_opts {
 struct publish_result {
 	struct seal *seal;
 	bool already;    /* it was published before, with this tree */
+	bool signed_now; /* it waited for a signature until now */
 	bool live;       /* signed */
 	uint64_t packed; /* bytes written below trees */
 	uint64_t reused; /* compressed bytes of frames that stood there */

@@ -92,7 +92,7 @@ make_file(struct view *v, const struct manifest_entry *m,
 	if (into < 0)
 		return err_sys(e, "create %s", m->path);
 	if (view_copy(from, into, found, e) < 0)
-		return -1;
+		return e->kind == ERR_SYS ? err_add(e, "%s", v->p->view) : -1;
 	return dress_fd(into, m, e);
 }
 

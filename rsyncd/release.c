@@ -9,18 +9,30 @@
 
 /* ---- HEAD and seal ---- */
 
+/* As a person would ask for it. */
+static char *
+place_of(const struct job *j, const char *path)
+{
+	const char *where = j->o->source.where;
+	size_t len = strlen(where);
+
+	while (len > 1 && where[len - 1] == '/')
+		len--;
+	return base_printf("%.*s/%s", (int)len, where, path);
+}
+
 static int
 read_head(struct job *j, const char *path, struct head *out, struct err *e)
 {
+	AUTO_FREE char *place = place_of(j, path);
 	AUTO_CLEAR(buf) text = { 0 };
 	int there = source_small(j->src, path, HEAD_TEXT_MAX, true, &text, e);
 
 	if (there == 0)
-		return err_set(e, ERR_PEER, "%s/%s: not published there",
-			       j->o->source.where, path);
+		return err_set(e, ERR_PEER, "%s: not published there", place);
 	if (there < 0)
 		return -1;
-	return head_read(out, buf_text(&text), text.len, j->o->trust, path, e);
+	return head_read(out, buf_text(&text), text.len, j->o->trust, place, e);
 }
 
 /* Is this text the seal that was named? */

@@ -70,6 +70,13 @@ source_open(struct source **out, const struct source_opts *opts, struct err *e)
 						    .ctx = opts->ctx };
 
 		s->http = http_stream_new(&h);
+	} else if (strstr(s->where, "://")) {
+		err_set(e, ERR_INPUT,
+			"%s: neither http://HOST/PATH nor https://HOST/PATH "
+			"nor a folder",
+			s->where);
+		source_close(s);
+		return -1;
 	} else if (open_folder(s, e) < 0) {
 		source_close(s);
 		return -1;

@@ -404,6 +404,19 @@ def test_two_at_once(two):
           "and both are whole", fsck()[1])
 
 
+def test_nothing_there():
+    """A folder misspelt is not a depot without faults."""
+    top = f"{DIR}/misspelt"
+    other = lab.Ctl(PROGRAM, top)
+    for command in ("gc", "fsck"):
+        code, out, err = other.run(command)
+        check(code == 1 and f"{top}/trees is not there" in err,
+              f"{command} of what is not there", err)
+    code, out, err = other.run("versions")
+    check((code, out) == (0, "") and "nothing is published" in err,
+          "versions of what is not there", out + err)
+
+
 def test_usage(two):
     for argv, want in (
             (("publish", "../x", "V1", two), "made of A-Z"),
@@ -414,8 +427,12 @@ def test_usage(two):
             (("repack", "x", "V1"), "is not published"),
             (("diff", "mysql", "V7", "V1"), "is not published"),
             (("why", "x", "bin/ls"), "is not published"),
+            (("versions", "x"), "is not published below"),
+            (("fsck", "x"), "is not published below"),
             (("publish", "x", "V1", two, "--key", f"{two}/etc/passwd"),
-             "others may read")):
+             "not a secret key"),
+            (("publish", "x", "V1", two, "--key", f"{KEY}.pub"),
+             "not a secret key")):
         said = ctl.say(*argv, key="--key" not in argv)
         check(want in said, " ".join(argv[:3])[:40] + ": " + want, said)
     for argv in (("publish", "x", "V1"), ("publish", "x", "V1", two, "--deltas",
@@ -446,6 +463,7 @@ def main():
     test_touched(two)
     test_two_at_once(two)
     test_usage(two)
+    test_nothing_there()
     return lab.end()
 
 

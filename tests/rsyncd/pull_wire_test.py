@@ -138,7 +138,7 @@ def start_nginx(behind):
     tls = free_port()
     with open(CACHE_CONF) as f:
         text = f.read()
-    text = text.replace("/var/cache/nginx/edeploy", f"{top}/cache")
+    text = text.replace("/var/cache/edeploy", f"{top}/cache")
     text = text.replace("http://10.20.0.1", f"http://127.0.0.1:{behind}")
     text = text.replace("listen 80;", f"listen 127.0.0.1:{port};")
     with open(f"{top}/nginx.conf", "w") as f:
@@ -185,6 +185,14 @@ def check_ways(direct, cached):
     check("verify reads contents, --quick does not",
           quick.returncode == 0 and p.returncode == 1 and
           "usr/big: content" in p.stdout, p.stdout + quick.stdout)
+    open(f"{top}/b/stranger", "w").close()
+    p = run(CTL, "verify", f"{top}/b", "--trust", f"{top}/key.pub")
+    os.unlink(f"{top}/b/stranger")
+    check("and what is not part of it is a difference", p.returncode == 1 and
+          "1 not part of it" in p.stdout, p.stdout)
+    p = pull(1, f"{top}/n", "ftp://127.0.0.1/trees")
+    check("another protocol is no folder", p.returncode == 1 and
+          "nor https://" in p.stderr, p.stderr)
 
 
 def check_tls(where):
