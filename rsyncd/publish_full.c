@@ -1,8 +1,9 @@
 /* Which frames of earlier packs serve this version, and what is packed anew.
- * A reader takes a content from the first pack that has it; the new pack
- * stands first, so the packs are gone through in their order: of each, the
- * frames that are wanted nearly whole are used again, and what else of ours is
- * in it goes into the new one. */
+ * They are read before they are relied upon: a disk's damage must not go on
+ * into every later version. A reader takes a content from the first pack that
+ * has it; the new pack stands first, so the packs are gone through in their
+ * order: of each, the frames that are wanted nearly whole are used again, and
+ * what else of ours is in it goes into the new one. */
 #include <stdio.h>
 #include <unistd.h>
 
@@ -30,10 +31,41 @@ struct full {
 
 struct candidate {
 	const struct full *f;
-	const struct pack_table *t;
+	struct pack_table *t;
 	bool *kept;       /* by frame */
+	bool *bad;        /* by frame: its bytes are not what they were */
+	bool *read;       /* by frame: and that is known */
 	uint64_t *wanted; /* raw bytes, by frame */
 };
+
+/* 0: its table cannot be read, which is told. */
+static int
+candidate_open(struct candidate *c, const struct full *f,
+	       const struct seal_file *file)
+{
+	struct err why = { 0 };
+
+	*c = (struct candidate){ .f = f };
+	if (shelf_pack(f->p->shelf->trees, file, &c->t, &why) < 0) {
+		publish_say(f->p, "not used again: %s", why.text);
+		return 0;
+	}
+	c->kept = base_array(c->t->frames + 1, sizeof(*c->kept));
+	c->bad = base_array(c->t->frames + 1, sizeof(*c->bad));
+	c->read = base_array(c->t->frames + 1, sizeof(*c->read));
+	c->wanted = base_array(c->t->frames + 1, sizeof(*c->wanted));
+	return 1;
+}
+
+static void
+candidate_clear(struct candidate *c)
+{
+	pack_table_free(c->t);
+	free(c->kept);
+	free(c->bad);
+	free(c->read);
+	free(c->wanted);
+}
 
 static const struct content *
 wanted_content(const struct full *f, const struct pack_blob *b)
@@ -102,7 +134,8 @@ choose_frames(struct candidate *c)
 	bool dropped = true;
 	size_t i;
 
-	memset(c->kept, true, c->t->frames);
+	for (i = 0; i < c->t->frames; i++)
+		c->kept[i] = !c->bad[i];
 	while (dropped) {
 		dropped = false;
 		count_wanted(c);
@@ -116,6 +149,32 @@ choose_frames(struct candidate *c)
 			dropped = true;
 		}
 	}
+}
+
+/* How many of the kept frames are damaged; those are told. */
+static size_t
+find_bad(struct candidate *c, const struct seal_file *file)
+{
+	AUTO_CLEAR(buf) bytes = { 0 };
+	size_t i, found = 0;
+
+	for (i = 0; i < c->t->frames; i++) {
+		const struct pack_frame *f = &c->t->frame[i];
+		const struct shelf_piece p = { file->path, file->place.size,
+					       f->at, f->size, f->hash };
+		struct err why = { 0 };
+
+		if (!c->kept[i] || c->read[i])
+			continue;
+		c->read[i] = true;
+		buf_reset(&bytes);
+		if (shelf_read(c->f->p->shelf->trees, &p, &bytes, &why) == 0)
+			continue;
+		publish_say(c->f->p, "packed anew: %s", why.text);
+		c->bad[i] = true;
+		found++;
+	}
+	return found;
 }
 
 static uint64_t
@@ -166,43 +225,35 @@ list_full(struct seal *s, const struct seal_file *file)
 	s->full[s->fulls++] = *file;
 }
 
-static int
-try_pack(struct full *f, const struct seal_file *file, struct err *e)
+static void
+try_pack(struct full *f, const struct seal_file *file)
 {
-	AUTO(pack_table) t = NULL;
-	AUTO_FREE bool *kept = NULL;
-	AUTO_FREE uint64_t *wanted = NULL;
-	struct candidate c = { .f = f };
+	const uint64_t table = file->place.size - file->place.at;
+	AUTO_CLEAR(candidate) c = { 0 };
 	uint64_t saved;
 
 	if (f->p->seal->fulls >= SOURCES_MAX ||
-	    is_listed(f->p->seal, file->path))
-		return 0;
-	if (shelf_pack(f->p->shelf->trees, file, &t, e) < 0)
-		return -1;
-	c.t = t;
-	c.kept = kept = base_array(t->frames + 1, sizeof(*kept));
-	c.wanted = wanted = base_array(t->frames + 1, sizeof(*wanted));
-	choose_frames(&c);
-	saved = kept_bytes(&c);
-	if (saved <= TABLE_TIMES * (file->place.size - file->place.at))
-		return 0;
+	    is_listed(f->p->seal, file->path) || !candidate_open(&c, f, file))
+		return;
+	do {
+		choose_frames(&c);
+		saved = kept_bytes(&c);
+		if (saved <= TABLE_TIMES * table)
+			return;
+	} while (find_bad(&c, file) > 0);
 	settle(f, &c);
 	f->p->result->reused += saved;
 	list_full(f->p->seal, file);
-	return 0;
 }
 
-static int
-try_all(struct full *f, struct err *e)
+static void
+try_all(struct full *f)
 {
 	size_t i, k;
 
 	for (i = 0; i < f->from_len; i++)
 		for (k = 0; k < f->from[i].seal->fulls; k++)
-			if (try_pack(f, &f->from[i].seal->full[k], e) < 0)
-				return -1;
-	return 0;
+			try_pack(f, &f->from[i].seal->full[k]);
 }
 
 /* ---- the new pack ---- */
@@ -274,33 +325,49 @@ full_make(struct publishing *p, const struct full_source *from, size_t from_len,
 	int failed;
 
 	begin(&f);
-	failed = try_all(&f, e) < 0 ||
-		 write_pack(&f, dirfd,
-			    p->o->level ? p->o->level : PUBLISH_LEVEL, e) < 0;
+	try_all(&f);
+	failed = write_pack(&f, dirfd,
+			    p->o->level ? p->o->level : PUBLISH_LEVEL, e);
 	end(&f);
 	return failed ? -1 : 0;
 }
 
 /* ---- better ---- */
 
-/* Of the packs that stay, as a reader chooses: what the first had is ours. */
-static int
-mark_first(struct full *f, const struct seal_file *first, struct err *e)
+/* As a reader chooses: what the first had is ours. */
+static void
+mark_first(struct full *f, const struct seal_file *first)
 {
-	AUTO(pack_table) t = NULL;
+	AUTO_CLEAR(candidate) c = { 0 };
 	size_t i;
 
-	if (shelf_pack(f->p->shelf->trees, first, &t, e) < 0)
-		return -1;
-	memset(f->where, FOUND, contents_len(f->contents));
-	for (i = 0; i < t->blobs; i++) {
-		const struct content *c =
-			contents_short(f->contents, t->blob[i].head);
+	if (!candidate_open(&c, f, first))
+		return;
+	for (i = 0; i < c.t->blobs; i++) {
+		const struct content *mine = wanted_content(f, &c.t->blob[i]);
 
-		if (c && c->size == t->blob[i].size)
-			f->where[c->at] = ANEW;
+		if (mine)
+			f->where[mine->at] = ANEW;
 	}
-	return 0;
+}
+
+/* A pack of others stays, unless what we have of it is damaged. */
+static void
+keep_pack(struct full *f, const struct seal_file *file)
+{
+	AUTO_CLEAR(candidate) c = { 0 };
+	size_t i;
+
+	if (!candidate_open(&c, f, file))
+		return;
+	memset(c.kept, true, c.t->frames);
+	count_wanted(&c);
+	for (i = 0; i < c.t->frames; i++)
+		c.kept[i] = c.wanted[i] > 0;
+	if (find_bad(&c, file) > 0)
+		return;
+	settle(f, &c);
+	list_full(f->p->seal, file);
 }
 
 int
@@ -312,17 +379,14 @@ full_better(struct publishing *p, const struct seal *old, int dirfd,
 	size_t i, first;
 	int failed;
 
-	/* all is in packs of others: there is nothing to better */
 	first = old->fulls > 0 && str_starts(old->full[0].path, own);
-	for (i = first; i < old->fulls; i++)
-		list_full(p->seal, &old->full[i]);
-	if (!first)
-		return 0;
 	begin(&f);
-	failed = mark_first(&f, &old->full[0], e) < 0 ||
-		 write_pack(&f, dirfd,
-			    p->o->level ? p->o->level : PUBLISH_LEVEL_BEST,
-			    e) < 0;
+	if (first)
+		mark_first(&f, &old->full[0]);
+	for (i = first; i < old->fulls; i++)
+		keep_pack(&f, &old->full[i]);
+	failed = write_pack(&f, dirfd,
+			    p->o->level ? p->o->level : PUBLISH_LEVEL_BEST, e);
 	end(&f);
-	return failed ? -1 : 0;
+	return failed;
 }

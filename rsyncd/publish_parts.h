@@ -82,7 +82,8 @@ struct full_source {
 };
 int full_make(struct publishing *p, const struct full_source *from,
 	      size_t from_len, int dirfd, struct err *e);
-/* Packs all that the first line of `old` has anew; the other lines stay. */
+/* Packs all that the first line of `old` has anew, and what the packs of other
+ * lines have no more whole; the lines of those that are whole stay. */
 int full_better(struct publishing *p, const struct seal *old, int dirfd,
 		struct err *e);
 

@@ -383,6 +383,37 @@ def test_touched(two):
     check(fsck("mysql")[0] == 0, "and no other harm", fsck("mysql")[1])
 
 
+def test_worn(two):
+    """What a disk spoilt in a pack does not go on into later versions, and is
+    made again from the folder for rsync."""
+    tree = f"{DIR}/worn"
+    subprocess.run(["cp", "-a", two, tree], check=True)
+    for n in (1, 2):
+        put(f"{tree}/etc/motd", f"{n}\n")
+        ctl.json("publish", "worn", f"V{n}", tree)
+    pack = next(n for n in os.listdir(ctl.trees("worn", "V1"))
+                if n.startswith("full-"))
+    with open(ctl.trees("worn", "V1", pack), "r+b") as f:
+        f.seek(5000)
+        byte = f.read(1)
+        f.seek(5000)
+        f.write(bytes([byte[0] ^ 1]))
+    put(f"{tree}/etc/motd", "3\n")
+    code, out, err = ctl.run("publish", "worn", "V3", tree)
+    check(code == 0 and f"packed anew: {ctl.trees('worn/V1', pack)}: damaged"
+          in err, "a damaged frame is not used again", out + err)
+    into = f"{DIR}/worn3"
+    p = subprocess.run([PROGRAM, "pull", "worn", "V3", into, "--trust", PUB,
+                        "--from", ctl.trees()], capture_output=True, text=True)
+    check(p.returncode == 0 and lab.same(tree, into) == "",
+          "the version after it can be had", p.stderr)
+    check(fsck("worn")[0] == 1, "the ones before it are damaged still")
+    for v in ("V1", "V2"):
+        code, out, err = ctl.run("repack", "worn", v)
+        check(code == 0, f"{v} is packed again", err)
+    check(fsck("worn")[0] == 0, "and all are whole", fsck("worn")[1])
+
+
 def test_two_at_once(two):
     """They wait for each other."""
     trees = []
@@ -462,6 +493,7 @@ def main():
     test_fsck()
     test_touched(two)
     test_two_at_once(two)
+    test_worn(two)
     test_usage(two)
     test_nothing_there()
     return lab.end()
