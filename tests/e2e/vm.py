@@ -233,10 +233,10 @@ class Vm(Process):
              f"wait=off,logfile={self.log_path}",
              "-serial", "chardev:c0", "-netdev", netdev,
              "-device", f"virtio-net-pci,netdev=n0,mac={mac}{nic}",
-             "-drive", f"file={disk.path},format=raw,cache=unsafe,id=d0,if="
+             "-drive", f"file={disk.path},format=raw,cache=unsafe,id=root,if="
              + ("virtio" if index is None else "none"),
              *([] if index is None else
-               ["-device", f"virtio-blk-pci,drive=d0,bootindex={index}"]),
+               ["-device", f"virtio-blk-pci,drive=root,bootindex={index}"]),
              "-boot", "once=n" if pxe else "c", *extra],
             stderr=open(self.words_path, "wb"))
         self.serial = self.connect()
