@@ -1,6 +1,6 @@
 """A disk whose writes were recorded by QEMU's blklogwrites, and what may be on
 it after a power cut: all that was written before the last flush, and any part
-of what was written since, down to the sectors of one write."""
+of what was written since, down to pieces of one write."""
 import mmap
 import os
 import random
@@ -8,6 +8,7 @@ import re
 import struct
 
 SECTOR = 512
+UNIT = 4096
 START = 2048        # sector of the file system
 MARK = 2040         # tests/power/play.c writes there
 FLUSH, DISCARD, MARKED = 1, 4, 8
@@ -97,19 +98,27 @@ class Replay:
         kept = choose(len(window), rng)
         fd = os.open(path, os.O_RDWR)
         for i in kept:
-            sector, data, _ = window[i]
-            if len(data) > SECTOR and rng.random() < 0.1:
-                for k in range(0, len(data), SECTOR):
-                    if rng.random() < 0.5:
-                        self.put(fd, sector + k // SECTOR,
-                                 data[k:k + SECTOR])
-            else:
-                self.put(fd, sector, data)
+            entry = window[i]
+            sector, data, _ = entry
+            torn = rng.random() < 0.1
+            for at, piece in pieces(sector, data) if torn else [entry[:2]]:
+                if not torn or rng.random() < 0.5:
+                    self.put(fd, at, piece)
         os.close(fd)
         return len(window) - len(kept), len(window)
 
     def close(self):
         os.close(self.file)
+
+
+def pieces(sector, data):
+    """What a disk writes whole: 4096 bytes, in their place. File systems lean
+    on it: ext4 does not mount with half a super block, of 1024 bytes."""
+    at = 0
+    while at < len(data):
+        size = UNIT - (sector * SECTOR + at) % UNIT
+        yield sector + at // SECTOR, data[at:at + size]
+        at += size
 
 
 def choose(n, rng):

@@ -72,7 +72,8 @@ def make_file_system(tools, kind, path):
     with open(path, "wb") as f:
         f.truncate(mib << 20)
     if kind == "ext4":
-        tools.run("mke2fs", "-q", "-F", "-t", "ext4", "-U", UUID, path)
+        tools.run("mke2fs", "-q", "-F", "-t", "ext4", "-b", "4096", "-U",
+                  UUID, path)
     elif kind == "xfs":
         tools.run("mkfs.xfs", "-q", "-m", f"uuid={UUID}", path)
     else:
