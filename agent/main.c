@@ -1,9 +1,10 @@
-/* The program of the initrd; `detect` and `lint` run anywhere. */
+/* `detect` and `lint` run anywhere, the rest in the initrd. */
 #include "lib/base.h"
 #include "lib/cmd.h"
 
 #include "agent/deploy.h"
 #include "agent/detect.h"
+#include "agent/main.h"
 #include "agent/script.h"
 
 static const struct cmd commands[] = {
@@ -21,7 +22,7 @@ static const struct cmd commands[] = {
 };
 
 int
-main(int argc, char **argv)
+agent_main(int argc, char **argv)
 {
 	static const struct cmd_program program = {
 		.name = "edeploy-agent",

@@ -4,6 +4,7 @@
 
 #include "host/cmds.h"
 #include "host/host.h"
+#include "host/main.h"
 
 static const struct cmd commands[] = {
 	{ "upgrade",
@@ -103,7 +104,7 @@ static const struct cmd commands[] = {
 };
 
 int
-main(int argc, char **argv)
+host_main(int argc, char **argv)
 {
 	static const struct cmd_program program = {
 		.name = "edeploy",

@@ -379,7 +379,6 @@ def build_boot(programs, out, *more):
     subprocess.run([sys.executable, f"{TOP}/initrd/build",
                     "--agent", f"{programs}/edeploy-agent",
                     "--init", f"{programs}/init",
-                    "--host", f"{programs}/edeploy",
                     "--root-init", f"{programs}/edeploy-init", *more, out],
                    check=True, stdout=subprocess.DEVNULL)
     return out
@@ -390,7 +389,7 @@ def boot_files(programs, trust=None):
     the programs are newer; those that trust a public key are packed quickly."""
     out = f"{programs}/boot"
     parts = [f"{programs}/edeploy-agent", f"{programs}/init",
-             f"{programs}/edeploy", f"{programs}/edeploy-init",
+             f"{programs}/edeploy-init",
              f"{TOP}/initrd/build"]
     more = []
     if trust:

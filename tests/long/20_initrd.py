@@ -54,8 +54,8 @@ def compile_all(folder, cache, before=()):
     run(folder, env, "ninja", "-C", "out", *PROGRAMS, before=before)
     for kernel in KERNELS:
         run(folder, env, f"{folder}/initrd/build", "--kernel", kernel,
-            "--agent", "out/edeploy-agent", "--init", "out/init", "--host",
-            "out/edeploy", "--root-init", "out/edeploy-init",
+            "--agent", "out/edeploy-agent", "--init", "out/init",
+            "--root-init", "out/edeploy-init",
             f"out/{kernel}", before=before)
 
 
