@@ -106,10 +106,6 @@ BUGS = [
      "	if (w->gen != s->gen)", "	if (0)", ["roots/state"]),
     ("a start is not counted", "roots/state.c", "		s->left--;", "",
      ["roots/state", "power/ext4"]),
-    ("a start is counted in memory alone", "roots/init.c",
-     "	if (state_write(&s, DIR, e) < 0) {",
-     "	if (step != STATE_COUNT && state_write(&s, DIR, e) < 0) {",
-     ["e2e/81_trials"]),
 ]
 
 # Tests of static programs, which have a build of their own: the words behind
@@ -121,8 +117,6 @@ STATIC_TESTS = {
                           "--fs", "xfs"],
     "power/edeploy-btrfs": [*POWER, "BUILD", "--real", "--states", "150",
                             "--fs", "btrfs"],
-    "e2e/81_trials": [sys.executable, f"{TOP}/tests/e2e/81_trials.py",
-                      "BUILD"],
 }
 STATIC_PROGRAMS = ["edeploy", "edeployctl", "edeploy-init",
                    "tests/power/play"]
