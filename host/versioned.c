@@ -13,6 +13,9 @@
 
 #include "host/versioned.h"
 
+/* Who proves a version removes old ones meanwhile. */
+#define LOCK_WAIT_MS 30000
+
 #define ROOTS "/edeploy/roots/"
 
 char *
@@ -141,7 +144,7 @@ versioned_lock(const struct versioned *v, struct lock *l, struct err *e)
 {
 	AUTO_FREE char *path = base_printf("%s/lock", v->dir);
 
-	if (lock_take(l, path, 0, e) == 0)
+	if (lock_take(l, path, LOCK_WAIT_MS, e) == 0)
 		return 0;
 	return e->kind == ERR_REFUSED
 		       ? err_add(e, "another edeploy works on this host")

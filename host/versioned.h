@@ -43,7 +43,8 @@ bool versioned_has(const struct versioned *v, const char *version);
 /* What the next boot enters. */
 const char *versioned_next(const struct versioned *v);
 
-/* Nobody else changes versions meanwhile. ERR_REFUSED when somebody does. */
+/* Nobody else changes versions meanwhile. Waits for half a minute where
+ * somebody does; ERR_REFUSED behind that. */
 struct lock;
 int versioned_lock(const struct versioned *v, struct lock *l, struct err *e);
 

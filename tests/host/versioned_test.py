@@ -5,6 +5,7 @@ real ext4, since what GRUB would see is part of it. Prints TAP."""
 import os
 import subprocess
 import sys
+import time
 
 import versioned_lab as lab
 from versioned_lab import check, put
@@ -264,7 +265,15 @@ def serials():
     check(code == 0 and "wants a reboot" in err and
           disk.cfg()["try"] == "V5", "post can ask for a reboot", out + err)
     disk.prove()
-    check(disk.call("gc")[0] == 0 and
+    # as who proves a version does, while it removes another
+    other = subprocess.Popen(["flock", disk.top + "/edeploy/lock", "sleep",
+                              "2"])
+    time.sleep(0.5)
+    code, out, err = disk.call("gc")
+    check(code == 0 and other.poll() is not None,
+          "another edeploy is waited for", out + err)
+    other.wait()
+    check(code == 0 and
           not [n for n in disk.names() if n.startswith("V1")],
           "two versions back goes", disk.names())
     check([n for n in disk.names() if n.startswith("V2")] != [],
