@@ -51,6 +51,26 @@ file_read(const char *path, size_t max, char **text, size_t *len, struct err *e)
 	return 0;
 }
 
+ssize_t
+fd_pread_all(int fd, void *at, size_t room, off_t from)
+{
+	size_t len = 0;
+
+	while (len < room) {
+		ssize_t n = pread(fd, (char *)at + len, room - len,
+				  from + (off_t)len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		if (n == 0)
+			break;
+		len += (size_t)n;
+	}
+	return (ssize_t)len;
+}
+
 int
 fd_write_all(int fd, const void *bytes, size_t len, struct err *e)
 {
@@ -207,6 +227,14 @@ file_exists(const char *path)
 	return access(path, F_OK) == 0;
 }
 
+bool
+dir_exists(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 char *
 file_line(const char *root, const char *path)
 {
@@ -243,24 +271,41 @@ char **
 dir_names(const char *path)
 {
 	DIR *dir = opendir(path);
-	char **names = NULL;
+	char **names;
 	struct dirent *d;
 	size_t len = 0;
+	int bad;
 
 	if (!dir)
 		return NULL;
-	while ((d = readdir(dir))) {
+	names = base_array(1, sizeof(*names));
+	for (errno = 0; (d = readdir(dir)); errno = 0) {
 		if (str_eq(d->d_name, ".") || str_eq(d->d_name, ".."))
 			continue;
 		names = base_resize(names, len + 2, sizeof(*names));
 		names[len++] = base_strdup(d->d_name);
+		names[len] = NULL;
 	}
+	bad = errno;
 	closedir(dir);
-	if (!names)
-		return base_alloc(sizeof(*names));
+	if (bad) {
+		names_free(names);
+		errno = bad;
+		return NULL;
+	}
 	qsort(names, len, sizeof(*names), by_bytes);
-	names[len] = NULL;
 	return names;
+}
+
+int
+dir_list(const char *path, char ***names, struct err *e)
+{
+	*names = dir_names(path);
+	if (!*names && errno != ENOENT)
+		return err_sys(e, "%s", path);
+	if (!*names)
+		*names = base_array(1, sizeof(**names));
+	return 0;
 }
 
 void

@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 #include <sys/stat.h>
 
 #include "lib/err.h"
@@ -42,18 +43,28 @@ int fd_look_like(int fd, const struct stat *like);
  * ERR_REFUSED. */
 int dir_remove(const char *path, struct err *e);
 
+/* As many bytes as there are from offset `from` on, `room` at most, whatever
+ * pread(2) gives at once. -1 with errno. */
+ssize_t fd_pread_all(int fd, void *at, size_t room, off_t from);
+
 /* All of `bytes` to `fd`, whatever write(2) takes at once. ERR_SYS. */
 int fd_write_all(int fd, const void *bytes, size_t len, struct err *e);
 
 bool file_exists(const char *path);
+/* A directory, and no link to one. */
+bool dir_exists(const char *path);
 
 /* First line of a small file below `root` (sysfs and such), blanks at the end
  * removed, or NULL when it cannot be read. `root` may be "". Owned. */
 char *file_line(const char *root, const char *path);
 
 /* The names in a directory without "." and "..", sorted by byte value, as a
- * NULL-terminated array; free with names_free. NULL when it cannot be read. */
+ * NULL-terminated array; free with names_free. NULL with errno when it cannot
+ * be read, or not to its end. */
 char **dir_names(const char *path);
+/* The same where an empty list would be believed: a directory that is not there
+ * has no names, one that cannot be read is ERR_SYS. `*names` is owned. */
+int dir_list(const char *path, char ***names, struct err *e);
 void names_free(char **names);
 
 /* A name from outside that may become part of a path: [A-Za-z0-9._-], 1 to

@@ -15,22 +15,36 @@ struct digest { /* the same as bytes */
 	unsigned char b[32];
 };
 
+/* The hash of contents: of up to DIGEST_PART bytes BLAKE2b-256. More are cut
+ * into parts of DIGEST_PART bytes, the last one perhaps less; the hashes of the
+ * parts, 32 bytes each, and the length, 8 bytes, the lowest first, are hashed
+ * with DIGEST_PERSON as BLAKE2b's personalisation. So the parts even of one
+ * long message can be taken side by side, and nothing shorter has the same
+ * hash. */
+#define DIGEST_NAME "blake2b-256-64k"
+#define DIGEST_PART (64UL << 10)
+#define DIGEST_PERSON "edeploy-64k" /* and zeros, to 16 bytes */
+
 void digest_of(const void *bytes, size_t len, struct digest *out);
 void digest_hex(const struct digest *d, char out[HASH_HEX]);
+void digest_hex_of(const void *bytes, size_t len, char out[HASH_HEX]);
 /* HASH_HEX - 1 lower-case hex digits, and nothing more; -1 otherwise. */
 int digest_read(struct digest *out, const char *hex);
 bool digest_eq(const struct digest *a, const struct digest *b);
 
-/* A hash taken piece by piece. Lives on the stack, and needs no clearing. */
+/* A hash taken piece by piece: quickest in pieces of many parts. Lives on the
+ * stack, and needs no clearing. */
 struct digest_run {
-	_Alignas(64) unsigned char state[384];
+	_Alignas(64) unsigned char part[384], root[384]; /* their states */
+	uint64_t len;
+	struct digest last; /* of the part that ended last */
 };
 void digest_begin(struct digest_run *r);
 void digest_add(struct digest_run *r, const void *bytes, size_t len);
 void digest_end(struct digest_run *r, struct digest *out);
 
-/* Many at once, each as digest_of: twice as quick where the processor can, when
- * there are enough of like length. `out` of each is another one. */
+/* Many at once, each as digest_of, and quicker when they are small. `out` of
+ * each is another one. */
 struct digest_job {
 	const void *bytes;
 	size_t len;

@@ -38,6 +38,7 @@ struct answer {
 	bool short_range;
 	uint64_t range_at, range_end; /* Content-Range; end is past it */
 	bool has_range;
+	char tag[HTTP_TAG];
 };
 
 struct http_stream *
@@ -81,6 +82,31 @@ read_range(struct answer *a, const char *text)
 	a->range_end = to + 1;
 }
 
+bool
+http_tag_is_safe(const char *tag)
+{
+	for (; *tag; tag++)
+		if (*tag <= ' ' || *tag >= 0x7f)
+			return false;
+	return true;
+}
+
+/* Of a line's value, with its end of line. */
+static void
+read_tag(struct answer *a, const char *value, size_t len)
+{
+	while (len > 0 && *value == ' ')
+		value++, len--;
+	while (len > 0 && strchr(" \r\n", value[len - 1]))
+		len--;
+	if (len >= sizeof(a->tag))
+		return;
+	memcpy(a->tag, value, len);
+	a->tag[len] = '\0';
+	if (strlen(a->tag) != len || !http_tag_is_safe(a->tag))
+		*a->tag = '\0';
+}
+
 static size_t
 take_header(char *bytes, size_t one, size_t len, void *ctx)
 {
@@ -88,11 +114,15 @@ take_header(char *bytes, size_t one, size_t len, void *ctx)
 	char line[128];
 
 	(void)one;
-	if (len >= 5 && memcmp(bytes, "HTTP/", 5) == 0)
+	if (len >= 5 && memcmp(bytes, "HTTP/", 5) == 0) {
 		a->has_range = a->framed = false;
+		*a->tag = '\0';
+	}
 	if ((len > 15 && strncasecmp(bytes, "Content-Length:", 15) == 0) ||
 	    (len > 18 && strncasecmp(bytes, "Transfer-Encoding:", 18) == 0))
 		a->framed = true;
+	if (len > 5 && strncasecmp(bytes, "ETag:", 5) == 0)
+		read_tag(a, bytes + 5, len - 5);
 	if (len > 14 && len < sizeof(line) &&
 	    strncasecmp(bytes, "Content-Range:", 14) == 0) {
 		memcpy(line, bytes + 14, len - 14);
@@ -228,7 +258,7 @@ outcome(struct answer *a, CURLcode code, const char *why, int *status)
 		return err_set(a->e, passes(code) ? ERR_PEER : ERR_REFUSED,
 			       "%s: %s", g->url,
 			       *why ? why : curl_easy_strerror(code));
-	if (!a->framed)
+	if (!a->framed && *status != 304) /* which has no body by itself */
 		return err_set(a->e, ERR_PEER, "%s: the answer says no length",
 			       g->url);
 	if (!a->judged && judge(a) < 0) /* it had no body */
@@ -245,15 +275,20 @@ http_stream_get(struct http_stream *s, const struct http_get *get, int *status,
 	struct answer a = {
 		.s = s, .get = get, .e = e, .heard_ms = clock_boot_ms()
 	};
-	char why[CURL_ERROR_SIZE] = "", range[48];
+	char why[CURL_ERROR_SIZE] = "", range[48], known[HTTP_TAG + 32];
 	struct curl_slist *headers = NULL;
 	CURLcode code;
 	long told = 0;
 
 	if (!s->curl)
 		return err_set(e, ERR_SYS, "libcurl does not start");
+	headers = curl_slist_append(headers, "Accept:");
 	if (get->fresh)
 		headers = curl_slist_append(headers, "Cache-Control: no-cache");
+	if (get->known && *get->known) {
+		snprintf(known, sizeof(known), "If-None-Match: %s", get->known);
+		headers = curl_slist_append(headers, known);
+	}
 	curl_easy_reset(s->curl); /* options; the connection is kept */
 	set_up(&a, range, sizeof(range), why);
 	curl_easy_setopt(s->curl, CURLOPT_HTTPHEADER, headers);
@@ -263,5 +298,7 @@ http_stream_get(struct http_stream *s, const struct http_get *get, int *status,
 	curl_easy_setopt(s->curl, CURLOPT_ERRORBUFFER, NULL);
 	curl_slist_free_all(headers);
 	*status = (int)told;
+	if (get->tag)
+		memcpy(get->tag, a.tag, HTTP_TAG);
 	return outcome(&a, code, why, status);
 }

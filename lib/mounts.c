@@ -1,5 +1,7 @@
 /* "36 35 98:0 /root /where options [tags] - fstype node super" */
+#include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "lib/base.h"
 #include "lib/file.h"
@@ -14,10 +16,9 @@ unescape(char *text)
 	char *to = text;
 
 	for (; *text; text++) {
-		unsigned c;
-
-		if (*text == '\\' && sscanf(text + 1, "%3o", &c) == 1) {
-			*to++ = (char)c;
+		if (*text == '\\' && strspn(text + 1, "01234567") >= 3) {
+			*to++ = (char)((text[1] - '0') << 6 |
+				       (text[2] - '0') << 3 | (text[3] - '0'));
 			text += 3;
 		} else {
 			*to++ = *text;
@@ -72,14 +73,39 @@ mounts_parse(struct mounts *out, char *text)
 }
 
 int
-mounts_read(struct mounts *out, struct err *e)
+mounts_read_of(struct mounts *out, const char *pid, struct err *e)
 {
+	AUTO_FREE char *path = base_printf("/proc/%s/mountinfo", pid);
+
 	*out = (struct mounts){ 0 };
-	if (file_read("/proc/self/mountinfo", MOUNTINFO_MAX, &out->text, NULL,
-		      e) < 0)
+	if (file_read(path, MOUNTINFO_MAX, &out->text, NULL, e) < 0)
 		return -1;
 	mounts_parse(out, out->text);
 	return 0;
+}
+
+int
+mounts_read(struct mounts *out, struct err *e)
+{
+	return mounts_read_of(out, "self", e);
+}
+
+const struct mount_row *
+mounts_root(const struct mounts *m)
+{
+	const struct mount_row *root = NULL;
+	struct statx st;
+	size_t i;
+	/* since Linux 5.8; before, the last one is right unless a move was
+	 * killed */
+	bool known = statx(AT_FDCWD, "/", 0, STATX_MNT_ID, &st) == 0 &&
+		     (st.stx_mask & STATX_MNT_ID);
+
+	for (i = 0; i < m->len; i++)
+		if (str_eq(m->at[i].where, "/") &&
+		    (!known || (uint64_t)m->at[i].id == st.stx_mnt_id))
+			root = &m->at[i];
+	return root;
 }
 
 void

@@ -26,9 +26,16 @@ struct mounts {
 /* ERR_SYS. Clear `out` in any case. */
 int mounts_read(struct mounts *out, struct err *e);
 
+/* Those of the program `pid` ("1", "self"). */
+int mounts_read_of(struct mounts *out, const char *pid, struct err *e);
+
 /* The same of a text, which is changed and must live as long. Lines that are
  * none are left out. */
 void mounts_parse(struct mounts *out, char *text);
+
+/* The row that is "/" to this program; NULL when it stands below one. Others of
+ * that name may cover it for those who come from outside. */
+const struct mount_row *mounts_root(const struct mounts *m);
 
 void mounts_clear(struct mounts *m);
 

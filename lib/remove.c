@@ -5,6 +5,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 
 #include "lib/base.h"
@@ -45,42 +47,107 @@ open_folder(int dirfd, const char *name, const char *path, struct err *e)
 	return -1;
 }
 
+struct removing {
+	bool locked; /* what is immutable, too */
+	struct err *e;
+};
+
+static int remove_one(const struct removing *r, int dirfd, const char *name,
+		      const char *path);
+
+/* ---- chattr ---- */
+
+#define LOCKS (FS_IMMUTABLE_FL | FS_APPEND_FL)
+
+/* The flags that were there; 0: none of these. */
+static int
+unlock(int fd)
+{
+	int flags = 0, free_flags;
+
+	if (fd < 0 || ioctl(fd, FS_IOC_GETFLAGS, &flags) < 0 ||
+	    !(flags & LOCKS))
+		return 0;
+	free_flags = flags & ~LOCKS;
+	return ioctl(fd, FS_IOC_SETFLAGS, &free_flags) < 0 ? 0 : flags;
+}
+
+/* Its other names keep what was said of them. */
+static bool
+unlink_locked(int dirfd, const char *name)
+{
+	AUTO_CLOSE int fd = openat(
+		dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	struct stat st;
+	int flags;
+	bool gone;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
+	    !(flags = unlock(fd)))
+		return false;
+	gone = unlinkat(dirfd, name, 0) == 0;
+	if (!gone || st.st_nlink > 1)
+		(void)ioctl(fd, FS_IOC_SETFLAGS, &flags);
+	return gone;
+}
+
+/* ---- folders ---- */
+
 /* Takes `fd`. */
 static int
-remove_below(int fd, const char *path, struct err *e)
+remove_below(const struct removing *r, int fd, const char *path)
 {
 	DIR *d = fdopendir(fd);
 	struct dirent *x;
 	int bad = 0;
 
 	if (!d) {
-		err_sys(e, "remove %s", path);
+		err_sys(r->e, "remove %s", path);
 		close(fd);
 		return -1;
 	}
-	while (bad == 0 && (x = readdir(d))) {
+	if (r->locked)
+		unlock(fd);
+	for (errno = 0; bad == 0 && (x = readdir(d)); errno = 0) {
 		AUTO_FREE char *below = base_printf("%s/%s", path, x->d_name);
 
 		if (!str_eq(x->d_name, ".") && !str_eq(x->d_name, ".."))
-			bad = remove_all(fd, x->d_name, below, e);
+			bad = remove_one(r, fd, x->d_name, below);
 	}
+	if (bad == 0 && errno)
+		bad = err_sys(r->e, "remove %s", path);
 	closedir(d);
 	return bad;
 }
 
-int
-remove_all(int dirfd, const char *name, const char *path, struct err *e)
+static int
+remove_one(const struct removing *r, int dirfd, const char *name,
+	   const char *path)
 {
 	int fd;
 
 	if (unlinkat(dirfd, name, 0) == 0 || errno == ENOENT)
 		return 0;
 	if (errno != EISDIR && errno != EPERM)
-		return err_sys(e, "remove %s", path);
-	fd = open_folder(dirfd, name, path, e);
-	if (fd < 0 || remove_below(fd, path, e) < 0)
+		return err_sys(r->e, "remove %s", path);
+	if (errno == EPERM && r->locked && unlink_locked(dirfd, name))
+		return 0;
+	fd = open_folder(dirfd, name, path, r->e);
+	if (fd < 0 || remove_below(r, fd, path) < 0)
 		return -1;
 	if (unlinkat(dirfd, name, AT_REMOVEDIR) < 0)
-		return err_sys(e, "remove %s", path);
+		return err_sys(r->e, "remove %s", path);
 	return 0;
+}
+
+int
+remove_all(int dirfd, const char *name, const char *path, struct err *e)
+{
+	return remove_one(&(struct removing){ false, e }, dirfd, name, path);
+}
+
+int
+remove_locked(int dirfd, const char *name, const char *path, struct err *e)
+{
+	return remove_one(&(struct removing){ true, e }, dirfd, name, path);
 }

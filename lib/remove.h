@@ -9,4 +9,8 @@
  * ERR_REFUSED. Nothing there is no failure. ERR_SYS. */
 int remove_all(int dirfd, const char *name, const char *path, struct err *e);
 
+/* And what somebody made immutable or append-only (chattr +i, +a). Another name
+ * of such a file stays so. */
+int remove_locked(int dirfd, const char *name, const char *path, struct err *e);
+
 #endif

@@ -2,6 +2,7 @@
  * one spelling, so that a damaged one is refused and never half believed. */
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -134,6 +135,38 @@ put_new(const char *path, const char *text, mode_t mode, struct err *e)
 	return -1;
 }
 
+/* Who may write the folder could put a key of his own there, and people would
+ * hand out its public half. The key's owner has it anyhow. */
+static int
+folder_is_safe(const char *path, uid_t owner, struct err *e)
+{
+	AUTO_FREE char *copy = base_strdup(path);
+	const char *folder = dirname(copy);
+	struct stat st;
+
+	if (stat(folder, &st) < 0)
+		return err_sys(e, "stat %s", folder);
+	if ((st.st_uid == 0 || st.st_uid == geteuid() || st.st_uid == owner) &&
+	    ((st.st_mode & 022) == 0 || st.st_mode & S_ISVTX))
+		return 0;
+	return err_set(e, ERR_INPUT,
+		       "%s: others may write to %s, and so put another key "
+		       "there; keep keys in a folder of your own, of mode 755",
+		       path, folder);
+}
+
+/* The folder of a new key, when its own folder is there. */
+static int
+make_folder(const char *path, struct err *e)
+{
+	AUTO_FREE char *copy = base_strdup(path);
+	const char *folder = dirname(copy);
+
+	if (mkdir(folder, 0755) < 0 && errno != EEXIST)
+		return err_sys(e, "make the folder %s", folder);
+	return folder_is_safe(path, geteuid(), e);
+}
+
 int
 sign_key_make(const char *path, struct err *e)
 {
@@ -145,6 +178,8 @@ sign_key_make(const char *path, struct err *e)
 	int bad;
 
 	start();
+	if (make_folder(path, e) < 0)
+		return -1;
 	if (file_exists(public_path))
 		return err_set(e, ERR_REFUSED,
 			       "%s is there already; a key is never replaced",
@@ -199,6 +234,10 @@ sign_key_read(struct sign_key *out, const char *path, struct err *e)
 	bad = parse_secret(&key, text);
 	sodium_memzero(text, strlen(text));
 	free(text);
+	if (bad == 0 && folder_is_safe(path, st.st_uid, e) < 0) {
+		sign_key_clear(&key);
+		return -1;
+	}
 	/* only of a key, not of /etc/passwd: people do as they are told */
 	if (bad == 0 && (st.st_mode & 077) == 0)
 		*out = key;

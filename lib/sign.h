@@ -27,11 +27,12 @@ struct sign_trust {
 };
 
 /* Make a pair: `path` (mode 0600) and `path`.pub. ERR_REFUSED when either is
- * there already, ERR_SYS. */
+ * there already, ERR_INPUT when others may write to its folder, which is made
+ * where it is missing, ERR_SYS. */
 int sign_key_make(const char *path, struct err *e);
 
-/* Read a secret key. ERR_INPUT when it is none or others may read the file,
- * ERR_SYS. */
+/* Read a secret key. ERR_INPUT when it is none, others may read the file or
+ * could put another one in its place, ERR_SYS. */
 int sign_key_read(struct sign_key *out, const char *path, struct err *e);
 
 /* Read the public keys of a file. ERR_INPUT, ERR_SYS. */

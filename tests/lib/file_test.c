@@ -29,6 +29,9 @@ check_replace(void)
 	names = dir_names(dir);
 	CHECK(6, names && names[0] && !names[1]);
 	names_free(names);
+	CHECK(9, dir_list("/proc/nonexistent", &names, &e) == 0 && !names[0]);
+	names_free(names);
+	CHECK(10, dir_list(path, &names, &e) < 0 && e.kind == ERR_SYS);
 	CHECK(7,
 	      file_read(path, 3, &text, NULL, &e) < 0 && e.kind == ERR_INPUT);
 	CHECK(8, file_replace("/proc/nonexistent/x", "a", 1, 0600, &e) < 0 &&

@@ -164,6 +164,56 @@ test_secrets(void)
 			 strstr(e.text, "not a secret key"));
 }
 
+/* The folder of a key, of some mode and owner: is one made there, is one used
+ * that was there before? */
+static const struct {
+	mode_t mode;
+	uid_t owner;
+	bool good;
+} folders[] = {
+	{ 0755, 0, true },      { 0700, 0, true },
+	{ 02770, 0, false },    { 0775, 0, false },
+	{ 0707, 0, false },     { 01777, 0, true }, /* sticky */
+	{ 0700, 12345, false }, { 0755, 12345, false },
+};
+
+static void
+test_folders(void)
+{
+	AUTO_FREE char *folder = in_dir("keys");
+	AUTO_FREE char *path = in_dir("keys/k");
+	AUTO_FREE char *other = in_dir("keys/other");
+	AUTO_FREE char *other_public = in_dir("keys/other.pub");
+	AUTO_FREE char *deep = in_dir("none/keys/k");
+	struct sign_key key;
+	struct err e;
+	struct stat st;
+	size_t i;
+
+	CHECK(100, sign_key_make(path, &e) == 0);
+	CHECK(100, stat(folder, &st) == 0 && (st.st_mode & 07777) == 0755);
+	CHECK(101, sign_key_make(deep, &e) < 0 && e.kind == ERR_SYS &&
+			   strstr(e.text, "make the folder"));
+	for (i = 0; i < ARRAY_LEN(folders); i++) {
+		bool good = folders[i].good;
+
+		if (folders[i].owner && geteuid() != 0)
+			continue; /* only root can give it away */
+		CHECK(i, !folders[i].owner ||
+				 chown(folder, folders[i].owner, 0) == 0);
+		CHECK(i, chmod(folder, folders[i].mode) == 0);
+		CHECK(i, (sign_key_make(other, &e) == 0) == good);
+		CHECK_SHOW(i,
+			   good || (e.kind == ERR_INPUT &&
+				    strstr(e.text, "others may write to")),
+			   "%s", e.text);
+		CHECK(i, file_exists(other) == good);
+		CHECK(i, (sign_key_read(&key, path, &e) == 0) == good);
+		unlink(other);
+		unlink(other_public);
+	}
+}
+
 int
 main(void)
 {
@@ -175,6 +225,7 @@ main(void)
 	test_tampered();
 	test_trusts();
 	test_secrets();
+	test_folders();
 	dir_remove(dir, &e);
 	return test_end();
 }
