@@ -117,8 +117,9 @@ static const struct cmd commands[] = {
 	  cmd_forget },
 	{ "key", "FILE", "make a key that signs published trees",
 	  "FILE is the secret half, FILE.pub the public one. The usual FILE on "
-	  "the server\nis /etc/edeploy/trees.key; it may as well stand on a "
-	  "host of its own (seal).\n",
+	  "the server\nis /etc/edeploy-keys/trees.key; it may as well stand "
+	  "on a host of its own\n(seal). Nobody else may write to its folder, "
+	  "which is made.\n",
 	  cmd_key },
 	{ "publish",
 	  "ROLE VERSION DIR [--key FILE | --unsigned] [--on ROLE] [--deltas N] "
@@ -176,8 +177,9 @@ static const struct cmd commands[] = {
 	{ "fsck", "[ROLE] [--key FILE] " TOP,
 	  "look whether all that is published is whole",
 	  "Every hash of every live file, and the folders for rsync. FILE: "
-	  "public keys, for\nthe signatures; else /etc/edeploy/trees.pub or "
-	  "trees.key.pub there. Exit 0:\nwhole, 1: not.\n",
+	  "public keys, for\nthe signatures; else trees.pub or trees.key.pub "
+	  "in "
+	  "/etc/edeploy-keys.\nExit 0: whole, 1: not.\n",
 	  cmd_fsck },
 	{ "pull",
 	  "ROLE [VERSION] DIR [--from URL|FOLDER] [--base DIR] [--share copy|"
@@ -194,9 +196,10 @@ static const struct cmd commands[] = {
 	  "again.\nCalled again it goes on where it was broken. What is in DIR "
 	  "and not in the "
 	  "tree\nis refused, or removed with --strict. -n tells what would be "
-	  "fetched. Keys that\nare believed: --trust, else "
-	  "/etc/edeploy/trees.pub or trees.key.pub there. What\nDIR holds is "
-	  "recorded in DIR.edeploy (--record).\n",
+	  "fetched. Keys that\nare believed: --trust, else trees.pub\nor "
+	  "trees.key.pub "
+	  "in /etc/edeploy-keys. What DIR holds is recorded in\n"
+	  "DIR.edeploy (--record).\n",
 	  cmd_pull },
 	{ "verify", "DIR [--quick] [--trust FILE] [--record DIR] [--json]",
 	  "look whether a folder is what was pulled into it",

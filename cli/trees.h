@@ -12,8 +12,10 @@
 /* What the commands about published trees share: their options, the key, and
  * what moves on a terminal meanwhile. They need no server. */
 #define TREES_TOP "/var/lib/edeploy"
-#define TREES_KEY "/etc/edeploy/trees.key"
-#define TREES_PUB "/etc/edeploy/trees.pub"
+/* Beside CONFIGDIR and not in it: that one is the server's to write. */
+#define TREES_KEYS "/etc/edeploy-keys"
+#define TREES_KEY TREES_KEYS "/trees.key"
+#define TREES_PUB TREES_KEYS "/trees.pub"
 #define TREES_ON_MAX 16
 
 struct trees {

@@ -183,14 +183,15 @@ cmd_versions(int argc, char **argv)
 {
 	char *one[2] = { NULL, NULL };
 	struct err e = { 0 };
-	char **roles;
+	char **roles = one;
 	struct trees t;
 	int failed;
 
 	if (trees_options(&t, argc, argv, 0, 1, " --top --json ") < 0)
 		return CMD_USAGE;
 	one[0] = t.words[0];
-	roles = one[0] ? one : shelf_roles(t.top);
+	if (!one[0] && shelf_roles(t.top, &roles, &e) < 0)
+		return ctl_fail(&e);
 	failed = print_versions(&t, roles, &e);
 	if (roles != one)
 		names_free(roles);

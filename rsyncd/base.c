@@ -1,6 +1,7 @@
 /* What is on the disk already, recorded or looked through. */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
@@ -37,25 +38,131 @@ recorded(const char *record)
 	return stat(seal, &st) < 0 ? (struct timespec){ 0 } : st.st_mtim;
 }
 
+static void
+know(struct base *b)
+{
+	size_t i, n;
+
+	holders_init(&b->h, b->m);
+	n = contents_len(b->h.contents);
+	b->state = base_array(n + 1, sizeof(*b->state));
+	b->right = base_array(n + 1, sizeof(*b->right));
+	b->linked = base_array(b->m->len + 1, sizeof(*b->linked));
+	for (i = 0; i < n; i++) {
+		b->right[i] = b->h.first[i];
+		/* what was looked through has been hashed just now */
+		b->state[i] = b->seal ? BASE_UNKNOWN : BASE_RIGHT;
+	}
+}
+
+static int
+look_through(struct job *j, struct err *e)
+{
+	struct walk_opts w = { .dir = j->o->base, .threads = j->threads };
+	struct base *b = &j->base;
+
+	if (walk(&w, &b->m, e) < 0)
+		return -1;
+	snprintf(b->root, sizeof(b->root), "%s", b->m->root);
+	know(b);
+	return 0;
+}
+
+/* The manifest of the base is parsed while the wire brings the new one. */
+struct reading {
+	struct base *b;
+	const char *name; /* for messages */
+	pthread_t thread;
+	bool runs;
+	int bad;
+	struct err e;
+};
+
+static void *
+read_manifest(void *arg)
+{
+	struct reading *r = arg;
+	struct base *b = r->b;
+
+	r->bad = manifest_parse(&b->m, b->text, b->seal->manifest.place.raw,
+				r->name, &r->e);
+	if (r->bad == 0)
+		know(b);
+	return NULL;
+}
+
+static void
+begin_reading(struct job *j)
+{
+	struct reading *r = base_alloc(sizeof(*r));
+
+	r->b = &j->base;
+	r->name = j->o->base_record;
+	j->base.reading = r;
+	r->runs = pthread_create(&r->thread, NULL, read_manifest, r) == 0;
+	if (!r->runs)
+		read_manifest(r);
+}
+
 static int
 learn(struct job *j, struct err *e)
 {
 	const struct pull_opts *o = j->o;
-	struct walk_opts w = { .dir = o->base, .threads = j->threads };
+	struct base *b = &j->base;
 	int known = 0;
 
 	if (o->base_record)
-		known = record_read(o->base_record, o->trust, &j->base.seal,
-				    &j->base.m, e);
+		known = record_text(o->base_record, o->trust, &b->seal,
+				    &b->text, e);
 	if (known > 0) {
-		j->base.since = recorded(o->base_record);
+		b->since = recorded(o->base_record);
+		snprintf(b->root, sizeof(b->root), "%s", b->seal->root);
+		begin_reading(j);
 		return 0;
 	}
 	if (known < 0 && e->kind == ERR_SYS)
 		return -1;
 	if (known < 0)
 		say_unknown(j, e);
-	return walk(&w, &j->base.m, e);
+	return look_through(j, e);
+}
+
+static int
+end_reading(struct base *b, struct err *e)
+{
+	struct reading *r = STEAL(b->reading);
+	int bad;
+
+	if (!r)
+		return 0;
+	if (r->runs)
+		pthread_join(r->thread, NULL);
+	bad = r->bad;
+	if (bad < 0)
+		*e = r->e;
+	free(r);
+	return bad;
+}
+
+const char *
+base_text(const struct base *b, size_t *len)
+{
+	*len = b->text ? b->seal->manifest.place.raw : b->m->text_len;
+	return b->text ? b->text : b->m->text;
+}
+
+int
+base_ready(struct job *j, struct err *e)
+{
+	if (end_reading(&j->base, e) == 0) {
+		free(STEAL(j->base.text));
+		return 0;
+	}
+	say_unknown(j, e);
+	seal_free(j->base.seal);
+	j->base.seal = NULL;
+	j->base.since = (struct timespec){ 0 };
+	return look_through(j, e);
 }
 
 /* A base is read while the folder is written. */
@@ -73,7 +180,6 @@ int
 base_open(struct job *j, struct err *e)
 {
 	struct base *b = &j->base;
-	size_t i, n;
 
 	if (!j->o->base)
 		return 0;
@@ -87,30 +193,22 @@ base_open(struct job *j, struct err *e)
 			"built beside the one that is there",
 			j->o->base);
 	stage_begin(j, "look", 0);
-	if (learn(j, e) < 0)
-		return -1;
-	holders_init(&b->h, b->m);
-	n = contents_len(b->h.contents);
-	b->state = base_array(n + 1, sizeof(*b->state));
-	b->right = base_array(n + 1, sizeof(*b->right));
-	b->linked = base_array(b->m->len + 1, sizeof(*b->linked));
-	for (i = 0; i < n; i++) {
-		b->right[i] = b->h.first[i];
-		/* what was looked through has been hashed just now */
-		b->state[i] = b->seal ? BASE_UNKNOWN : BASE_RIGHT;
-	}
-	return 0;
+	return learn(j, e);
 }
 
 void
 base_close(struct base *b)
 {
+	struct err e = { 0 };
+
+	end_reading(b, &e);
 	if (b->fd >= 0)
 		close(b->fd);
 	seal_free(b->seal);
 	if (b->m)
 		holders_clear(&b->h);
 	manifest_free(b->m);
+	free(b->text);
 	free(b->state);
 	free(b->right);
 	free(b->linked);
@@ -213,7 +311,8 @@ is_wanted(const struct job *j, size_t table, const struct patch_op *op)
 {
 	const struct content *c = contents_short(j->h.contents, op->new_head);
 
-	if (c && j->want[c->at].state == WANT_MISSING)
+	if (c && j->want[c->at].state == WANT_MISSING &&
+	    !j->want[c->at].linking)
 		return true;
 	return j->route.chain && table + 1 < j->route.len;
 }

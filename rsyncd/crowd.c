@@ -1,9 +1,8 @@
 /* Small files gather in one piece of memory until it is full. Large ones gain
  * little by company, and are hashed as they come. */
+#include "lib/file.h"
+
 #include "rsyncd/crowd.h"
-
-#include <errno.h>
-
 #include "rsyncd/place.h"
 
 #define ROOM (16UL << 20)
@@ -74,26 +73,6 @@ add_large(struct crowd *c, int fd, const struct manifest_entry *x,
 	return 0;
 }
 
-/* As many bytes as there are, at most `room`; -1. */
-static ssize_t
-read_all(int fd, unsigned char *at, size_t room)
-{
-	size_t len = 0;
-
-	while (len < room) {
-		ssize_t n = pread(fd, at + len, room - len, (off_t)len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -1;
-		if (n == 0)
-			break;
-		len += (size_t)n;
-	}
-	return (ssize_t)len;
-}
-
 int
 crowd_add(struct crowd *c, int fd, const struct manifest_entry *entry,
 	  struct err *e)
@@ -105,7 +84,7 @@ crowd_add(struct crowd *c, int fd, const struct manifest_entry *entry,
 	if (c->files == FILES || entry->size >= ROOM - c->used)
 		crowd_end(c);
 	/* one byte more than there should be */
-	len = read_all(fd, c->room + c->used, entry->size + 1);
+	len = fd_pread_all(fd, c->room + c->used, entry->size + 1, 0);
 	if (len < 0)
 		return err_sys(e, "read %s", entry->path);
 	if ((uint64_t)len != entry->size) {

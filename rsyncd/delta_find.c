@@ -148,7 +148,8 @@ tidy(struct finder *f)
 
 	qsort(f->run, f->len, sizeof(*f->run), by_theirs);
 	for (i = 0; i < f->len; i++) {
-		struct delta_run r = f->run[i], *last = &f->run[n - 1];
+		struct delta_run r = f->run[i];
+		struct delta_run *last = n > 0 ? &f->run[n - 1] : NULL;
 
 		cut = r.theirs < end ? end - r.theirs : 0;
 		if (cut >= r.len)
@@ -157,7 +158,7 @@ tidy(struct finder *f)
 		r.ours += cut;
 		r.len -= cut;
 		end = r.theirs + r.len;
-		if (n > 0 && last->theirs + last->len == r.theirs &&
+		if (last && last->theirs + last->len == r.theirs &&
 		    last->ours + last->len == r.ours)
 			last->len += r.len;
 		else

@@ -19,11 +19,16 @@ struct fetch_piece {
 /* The `n` pieces, in rising order of `at`, never overlapping; near ones come
  * in one range. `give` owns the bytes: of malloc, or of `room` where that is
  * not NULL; then what was not given goes to `unroom` in the end. -1 of `give`
- * and NULL of `room` end it. Any failure of source_range. */
+ * and NULL of `room` end it. Any failure of source_range.
+ *
+ * Pieces are given in their order. Some of them may be kept back for some
+ * milliseconds, as long as `room` has no more than `hold` bytes: several hashes
+ * are quicker taken together than one by one. */
 struct fetch_list {
 	const char *path;
 	const struct fetch_piece *piece;
 	size_t n;
+	size_t hold; /* bytes; 0: each is given at once */
 	int (*give)(void *ctx, size_t i, unsigned char *bytes, struct err *e);
 	unsigned char *(*room)(void *ctx, size_t size, struct err *e);
 	void (*unroom)(void *ctx, unsigned char *bytes);

@@ -12,8 +12,17 @@
 
 #include "rsyncd/frame.h"
 
+#define QUICK_MAX 4 /* zstd's levels with two hash tables and no search */
+#define TABLE_LOG_MIN 12
+#define TABLE_LOG_MAX 22
+#define TABLE_LOG_NEAR 21
+#define TABLE_LOG_SHORT 17
+#define TABLE_LOG_LARGE 20 /* then shorter matches are left, and time saved */
+
 struct frame_coder {
 	ZSTD_CCtx *z;
+	int level;
+	bool far; /* short matches in all of the prefix */
 };
 
 struct frame_decoder {
@@ -47,6 +56,7 @@ frame_coder_new(int level)
 	c->z = ZSTD_createCCtx();
 	if (!c->z)
 		abort();
+	c->level = level;
 	set(c, ZSTD_c_compressionLevel, level);
 	set(c, ZSTD_c_contentSizeFlag, 1);
 	set(c, ZSTD_c_checksumFlag, 0); /* every frame has our hash */
@@ -74,6 +84,29 @@ window_log(size_t reach)
 	return log;
 }
 
+/* The quick levels' tables know 64 Ki places, and a prefix has millions: most
+ * of what is at hand is not found. A table of long matches for all of it makes
+ * patches a fifth smaller; one of short matches, too, makes only those smaller
+ * that are hardly alike, and a processor spends most of its time on fetching
+ * lines of such tables. (One place in three of a prefix is entered.) 0: as zstd
+ * has it. */
+static void
+set_tables(struct frame_coder *c, size_t reach, bool prefix)
+{
+	const bool quick = prefix && c->level <= QUICK_MAX;
+	const int most = c->far ? TABLE_LOG_MAX : TABLE_LOG_NEAR;
+	int log = TABLE_LOG_MIN;
+
+	while (log < most && ((size_t)2 << log) < reach)
+		log++;
+	set(c, ZSTD_c_hashLog, quick ? log : 0);
+	set(c, ZSTD_c_chainLog,
+	    !quick                            ? 0
+	    : c->far || log < TABLE_LOG_SHORT ? log
+					      : TABLE_LOG_SHORT);
+	set(c, ZSTD_c_minMatch, quick && log >= TABLE_LOG_LARGE ? 6 : 0);
+}
+
 void
 frame_pack(struct frame_coder *c, const void *raw, size_t raw_len,
 	   const void *prefix, size_t prefix_len, struct buf *out)
@@ -86,10 +119,18 @@ frame_pack(struct frame_coder *c, const void *raw, size_t raw_len,
 	set(c, ZSTD_c_enableLongDistanceMatching,
 	    prefix_len > 0 ? ZSTD_ps_enable : ZSTD_ps_disable);
 	set(c, ZSTD_c_windowLog, window_log(raw_len + prefix_len));
+	set_tables(c, raw_len + prefix_len, prefix_len > 0);
 	must(ZSTD_CCtx_refPrefix(c->z, prefix, prefix_len));
 	got = ZSTD_compress2(c->z, at, room, raw, raw_len);
 	must(got);
 	out->len += got;
+}
+
+bool
+frame_coder_far(struct frame_coder *c, bool far)
+{
+	c->far = far;
+	return c->level <= QUICK_MAX;
 }
 
 /* ---- decode ---- */

@@ -24,6 +24,10 @@ AUTO_DEFINE(frame_coder)
 void frame_pack(struct frame_coder *c, const void *raw, size_t raw_len,
 		const void *prefix, size_t prefix_len, struct buf *out);
 
+/* Look for short matches in all of a prefix, not only near by: twice the time,
+ * and of use where little is alike. false: this level does so anyway. */
+bool frame_coder_far(struct frame_coder *c, bool far);
+
 struct frame_decoder;
 struct frame_decoder *frame_decoder_new(void);
 void frame_decoder_free(struct frame_decoder *d);

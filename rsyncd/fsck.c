@@ -351,12 +351,14 @@ check_role(struct check *c)
 int
 fsck(const struct fsck_opts *opts, struct fsck_result *out, struct err *e)
 {
-	char **roles = shelf_roles(opts->top);
+	char **roles;
 	struct check c = { .o = opts, .out = out };
 	int failed = 0;
 	size_t i;
 
 	*out = (struct fsck_result){ 0 };
+	if (shelf_roles(opts->top, &roles, e) < 0)
+		return -1;
 	for (i = 0; roles[i] && !failed; i++) {
 		AUTO(shelf) s = NULL;
 

@@ -295,10 +295,12 @@ clean_role(struct cleaning *c, const struct shelf *s, struct err *e)
 static int
 read_shelves(struct cleaning *c, struct err *e)
 {
-	char **roles = shelf_roles(c->o->top);
+	char **roles;
 	int failed = 0;
 	size_t i;
 
+	if (shelf_roles(c->o->top, &roles, e) < 0)
+		return -1;
 	for (i = 0; roles[i] && !failed; i++) {
 		struct shelf *s = NULL;
 

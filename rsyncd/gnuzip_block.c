@@ -1,4 +1,5 @@
 /* The blocks: when gzip ends one, and how it is written. */
+#include <endian.h>
 #include <string.h>
 
 #include "lib/base.h"
@@ -10,24 +11,24 @@
 #define LENGTHS 19 /* codes for code lengths */
 #define BITS_MAX CODE_BITS_MAX
 
-static const uint8_t length_extra[29] = { 0, 0, 0, 0, 0, 0, 0, 0, 1, 1,
+const uint8_t gnuzip_length_extra[29] = { 0, 0, 0, 0, 0, 0, 0, 0, 1, 1,
 					  1, 1, 2, 2, 2, 2, 3, 3, 3, 3,
 					  4, 4, 4, 4, 5, 5, 5, 5, 0 };
-static const uint16_t length_base[29] = { 0,   1,   2,   3,   4,  5,  6,  7,
+const uint16_t gnuzip_length_base[29] = { 0,   1,   2,   3,   4,  5,  6,  7,
 					  8,   10,  12,  14,  16, 20, 24, 28,
 					  32,  40,  48,  56,  64, 80, 96, 112,
 					  128, 160, 192, 224, 255 };
-static const uint8_t distance_extra[30] = {
+const uint8_t gnuzip_distance_extra[30] = {
 	0, 0, 0, 0, 1, 1, 2, 2,  3,  3,  4,  4,  5,  5,  6,
 	6, 7, 7, 8, 8, 9, 9, 10, 10, 11, 11, 12, 12, 13, 13
 };
-static const uint16_t distance_base[30] = {
+const uint16_t gnuzip_distance_base[30] = {
 	0,    1,    2,    3,    4,    6,    8,    12,    16,    24,
 	32,   48,   64,   96,   128,  192,  256,  384,   512,   768,
 	1024, 1536, 2048, 3072, 4096, 6144, 8192, 12288, 16384, 24576
 };
 static const uint8_t lengths_extra[LENGTHS] = { [16] = 2, 3, 7 };
-static const uint8_t lengths_order[LENGTHS] = { 16, 17, 18, 0,  8, 7,  9,
+const uint8_t gnuzip_lengths_order[LENGTHS] = { 16, 17, 18, 0,  8, 7,  9,
 						6,  10, 5,  11, 4, 12, 3,
 						13, 2,  14, 1,  15 };
 
@@ -95,7 +96,7 @@ gnuzip_block_full(const struct gnuzip_block *b, uint64_t raw)
 	if (b->symbols % 4096 == 0 && b->matches < b->symbols / 2) {
 		for (i = 0; i < BLOCK_DISTANCES; i++)
 			bits += (uint64_t)b->distance_count[i] *
-				(5U + distance_extra[i]);
+				(5U + gnuzip_distance_extra[i]);
 		if (bits / 8 < raw / 2)
 			return true;
 	}
@@ -201,10 +202,10 @@ fixed_bits(const struct gnuzip_block *b)
 	for (i = 0; i < BLOCK_LITERALS; i++)
 		bits += (uint64_t)b->literal_count[i] *
 			(fixed_len(i) +
-			 (i > END ? length_extra[i - END - 1] : 0U));
+			 (i > END ? gnuzip_length_extra[i - END - 1] : 0U));
 	for (i = 0; i < BLOCK_DISTANCES; i++)
 		bits += (uint64_t)b->distance_count[i] *
-			(5U + distance_extra[i]);
+			(5U + gnuzip_distance_extra[i]);
 	return bits;
 }
 
@@ -212,10 +213,10 @@ static void
 build_forms(struct forms *f, const struct gnuzip_block *b)
 {
 	gnuzip_code_begin(&f->literals, b->literal_count, BLOCK_LITERALS,
-			  length_extra, END + 1, BITS_MAX);
+			  gnuzip_length_extra, END + 1, BITS_MAX);
 	gnuzip_code_build(&f->literals);
 	gnuzip_code_begin(&f->distances, b->distance_count, BLOCK_DISTANCES,
-			  distance_extra, 0, BITS_MAX);
+			  gnuzip_distance_extra, 0, BITS_MAX);
 	gnuzip_code_build(&f->distances);
 	gnuzip_code_begin(&f->lengths, NULL, LENGTHS, lengths_extra, 0, 7);
 	runs_of(&f->literals, count_run, &f->lengths);
@@ -223,7 +224,7 @@ build_forms(struct forms *f, const struct gnuzip_block *b)
 	gnuzip_code_build(&f->lengths);
 	f->lengths_used = LENGTHS;
 	while (f->lengths_used > 4 &&
-	       f->lengths.len[lengths_order[f->lengths_used - 1]] == 0)
+	       f->lengths.len[gnuzip_lengths_order[f->lengths_used - 1]] == 0)
 		f->lengths_used--;
 	f->dynamic_bits = f->literals.total + f->distances.total +
 			  f->lengths.total + 3 * f->lengths_used + 14;
@@ -235,8 +236,8 @@ fix_codes(struct forms *f)
 {
 	size_t i;
 
-	gnuzip_code_begin(&f->literals, NULL, BLOCK_LITERALS, length_extra,
-			  END + 1, BITS_MAX);
+	gnuzip_code_begin(&f->literals, NULL, BLOCK_LITERALS,
+			  gnuzip_length_extra, END + 1, BITS_MAX);
 	/* two that are never written have a code, too */
 	f->literals.last = BLOCK_LITERALS + 1;
 	for (i = 0; i <= f->literals.last; i++)
@@ -273,36 +274,58 @@ put_codes(struct gnuzip_block *b, const struct forms *f, struct buf *out)
 	put(b, (unsigned)f->distances.last, 5, out);
 	put(b, (unsigned)f->lengths_used - 4, 4, out);
 	for (i = 0; i < f->lengths_used; i++)
-		put(b, f->lengths.len[lengths_order[i]], 3, out);
+		put(b, f->lengths.len[gnuzip_lengths_order[i]], 3, out);
 	runs_of(&f->literals, put_run, &o);
 	runs_of(&f->distances, put_run, &o);
 }
 
-static void
-put_match(struct gnuzip_block *b, const struct forms *f, unsigned len,
-	  unsigned distance, struct buf *out)
+/* The bits of a match, and how many: 48 at most. */
+static inline uint64_t
+match_bits(const struct forms *f, unsigned len, unsigned distance, unsigned *n)
 {
 	unsigned c = length_code(len), d = distance_code(distance);
+	uint64_t bits = f->literals.bits[END + 1 + c];
+	unsigned at = f->literals.len[END + 1 + c];
 
-	put(b, f->literals.bits[END + 1 + c], f->literals.len[END + 1 + c],
-	    out);
-	put(b, len - length_base[c], length_extra[c], out);
-	put(b, f->distances.bits[d], f->distances.len[d], out);
-	put(b, distance - distance_base[d], distance_extra[d], out);
+	bits |= (uint64_t)(len - gnuzip_length_base[c]) << at;
+	at += gnuzip_length_extra[c];
+	bits |= (uint64_t)f->distances.bits[d] << at;
+	at += f->distances.len[d];
+	bits |= (uint64_t)(distance - gnuzip_distance_base[d]) << at;
+	*n = at + gnuzip_distance_extra[d];
+	return bits;
 }
 
+/* Eight bytes at once: most of what an initrd costs is here. */
 static void
 put_symbols(struct gnuzip_block *b, const struct forms *f, struct buf *out)
 {
+	char *begin = buf_room(out, (b->symbols + 2) * 6 + sizeof(uint64_t));
+	char *to = begin;
+	uint64_t bits = b->bits, word;
+	unsigned len = b->bits_len, n;
 	size_t i;
 
-	for (i = 0; i < b->symbols; i++)
-		if (b->distance[i])
-			put_match(b, f, b->literal[i], b->distance[i] - 1U,
-				  out);
-		else
-			put(b, f->literals.bits[b->literal[i]],
-			    f->literals.len[b->literal[i]], out);
+	for (i = 0; i < b->symbols; i++) {
+		if (b->distance[i]) {
+			bits |= match_bits(f, b->literal[i],
+					   b->distance[i] - 1U, &n)
+				<< len;
+			len += n;
+		} else {
+			bits |= (uint64_t)f->literals.bits[b->literal[i]]
+				<< len;
+			len += f->literals.len[b->literal[i]];
+		}
+		word = htole64(bits);
+		memcpy(to, &word, sizeof(word));
+		to += len >> 3;
+		bits >>= len & ~7U;
+		len &= 7;
+	}
+	out->len += (size_t)(to - begin);
+	b->bits = bits;
+	b->bits_len = len;
 	put(b, f->literals.bits[END], f->literals.len[END], out);
 }
 
@@ -316,6 +339,40 @@ put_stored(struct gnuzip_block *b, const unsigned char *raw, size_t len,
 	buf_add(out, raw, len);
 }
 
+static void
+put_form(struct gnuzip_block *b, struct forms *f, enum gnuzip_form form,
+	 bool last, struct buf *out)
+{
+	put(b, 2 * (unsigned)form + last, 3, out);
+	if (form == FORM_FIXED)
+		fix_codes(f);
+	else
+		put_codes(b, f, out);
+	put_symbols(b, f, out);
+	if (last)
+		put_to_byte(b, out);
+	gnuzip_block_begin(b);
+}
+
+void
+gnuzip_block_put(struct gnuzip_block *b, enum gnuzip_form form, bool last,
+		 struct buf *out)
+{
+	AUTO_FREE struct forms *f = base_alloc(sizeof(*f));
+
+	build_forms(f, b);
+	put_form(b, f, form, last, out);
+}
+
+void
+gnuzip_block_stored(struct gnuzip_block *b, const unsigned char *raw,
+		    size_t raw_len, bool last, struct buf *out)
+{
+	put(b, last, 3, out);
+	put_stored(b, raw, raw_len, out);
+	gnuzip_block_begin(b);
+}
+
 void
 gnuzip_block_end(struct gnuzip_block *b, const unsigned char *raw,
 		 size_t raw_len, bool last, struct buf *out)
@@ -327,19 +384,9 @@ gnuzip_block_end(struct gnuzip_block *b, const unsigned char *raw,
 	dynamic = (f->dynamic_bits + 3 + 7) / 8;
 	fixed = (f->fixed_bits + 3 + 7) / 8;
 	best = fixed <= dynamic ? fixed : dynamic;
-	if (raw && raw_len + 4 <= best) {
-		put(b, last, 3, out);
-		put_stored(b, raw, raw_len, out);
-	} else if (best == fixed) {
-		put(b, 2 + last, 3, out);
-		fix_codes(f);
-		put_symbols(b, f, out);
-	} else {
-		put(b, 4 + last, 3, out);
-		put_codes(b, f, out);
-		put_symbols(b, f, out);
-	}
-	if (last)
-		put_to_byte(b, out);
-	gnuzip_block_begin(b);
+	if (raw && raw_len + 4 <= best)
+		gnuzip_block_stored(b, raw, raw_len, last, out);
+	else
+		put_form(b, f, best == fixed ? FORM_FIXED : FORM_DYNAMIC, last,
+			 out);
 }

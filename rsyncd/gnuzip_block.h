@@ -11,6 +11,13 @@
 #define BLOCK_SYMBOLS 0x8000
 #define BLOCK_LITERALS 286 /* literal, end, and length codes */
 #define BLOCK_DISTANCES 30
+#define BLOCK_DISTANCE_MAX 32768
+enum gnuzip_form { FORM_STORED, FORM_FIXED, FORM_DYNAMIC };
+
+/* Lengths less 3, distances less 1, by their codes. */
+extern const uint8_t gnuzip_length_extra[29], gnuzip_distance_extra[30];
+extern const uint16_t gnuzip_length_base[29], gnuzip_distance_base[30];
+extern const uint8_t gnuzip_lengths_order[19];
 
 struct gnuzip_block {
 	uint16_t literal[BLOCK_SYMBOLS];  /* or length - 3 */
@@ -36,5 +43,11 @@ bool gnuzip_block_full(const struct gnuzip_block *b, uint64_t raw);
  * or NULL when they are no longer there. */
 void gnuzip_block_end(struct gnuzip_block *b, const unsigned char *raw,
 		      size_t raw_len, bool last, struct buf *out);
+
+/* The same in a form that is told; `raw_len` below 65536. */
+void gnuzip_block_put(struct gnuzip_block *b, enum gnuzip_form form, bool last,
+		      struct buf *out);
+void gnuzip_block_stored(struct gnuzip_block *b, const unsigned char *raw,
+			 size_t raw_len, bool last, struct buf *out);
 
 #endif

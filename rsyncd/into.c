@@ -134,7 +134,7 @@ static bool
 is_empty(const struct job *j)
 {
 	char **names = dir_names(j->o->into);
-	size_t i, n = 0;
+	size_t i, n = !names && errno != ENOENT; /* nobody knows */
 
 	for (i = 0; names && names[i]; i++)
 		n += !str_eq(names[i], "lost+found") &&
@@ -203,6 +203,8 @@ into_folders(struct job *j, struct err *e)
 
 		if (x->type != 'd' || j->entry[i] != ENTRY_ABSENT)
 			continue;
+		if (aside_stopped(j))
+			return err_set(e, ERR_SYS, "stopped");
 		if (place_make(j->into, x, e) < 0)
 			return -1;
 		j->entry[i] = ENTRY_CONTENT;
@@ -244,6 +246,30 @@ finish_file(struct job *j, size_t i, struct err *e)
 	return fd < 0 ? -1 : place_close(fd, x, e);
 }
 
+/* Empty files, and what is neither file nor folder; but hard links, which want
+ * what they lead to. */
+int
+into_others(struct job *j, struct err *e)
+{
+	size_t i;
+
+	for (i = 0; i < j->m->len; i++) {
+		const struct manifest_entry *x = &j->m->entry[i];
+		const bool empty = x->type == 'f' && x->size == 0;
+
+		if (j->entry[i] == ENTRY_DONE || x->type == 'd' ||
+		    x->type == 'h' || (x->type == 'f' && !empty))
+			continue;
+		if (aside_stopped(j))
+			return err_set(e, ERR_SYS, "stopped");
+		if ((empty ? finish_file(j, i, e) : place_make(j->into, x, e)) <
+		    0)
+			return -1;
+		j->entry[i] = ENTRY_DONE;
+	}
+	return 0;
+}
+
 static int
 finish_files(struct job *j, struct err *e)
 {
@@ -266,7 +292,7 @@ finish_files(struct job *j, struct err *e)
 
 /* A hard link that would lead to another file system is a copy there. */
 static int
-make_other(struct job *j, const struct manifest_entry *x, struct err *e)
+make_link(struct job *j, const struct manifest_entry *x, struct err *e)
 {
 	const struct manifest_entry *target;
 	struct manifest_entry copy;
@@ -288,17 +314,6 @@ make_other(struct job *j, const struct manifest_entry *x, struct err *e)
 	if (fd < 0)
 		return err_sys(e, "%s", target->path);
 	return place_copy(j->into, &copy, &from, &d, e);
-}
-
-/* Hard links to a file that was made anew lead to the old one. */
-static bool
-is_right(const struct job *j, size_t i)
-{
-	const struct manifest_entry *x = &j->m->entry[i];
-
-	if (x->type == 'h')
-		return j->entry[i] == ENTRY_DONE && stand_linked(j->into, x);
-	return j->entry[i] == ENTRY_DONE;
 }
 
 /* Some entries, by all lanes. */
@@ -329,27 +344,22 @@ finish_each(struct finish *f, struct err *e)
 	return f->n > 0 ? lanes_each(&each, e) : 0;
 }
 
-/* Hard links last: what they lead to is there then. */
+/* Hard links last: what they lead to is there then. Those to a file that was
+ * made anew lead to the old one. */
 static int
-finish_others(struct job *j, struct err *e)
+finish_links(struct job *j, struct err *e)
 {
-	AUTO_FREE size_t *list = base_array(j->m->len + 1, sizeof(*list));
-	struct finish f = { .j = j, .entry = list, .one = make_other };
 	size_t i;
 
 	for (i = 0; i < j->m->len; i++) {
-		char type = j->m->entry[i].type;
+		const struct manifest_entry *x = &j->m->entry[i];
 
-		if (type != 'f' && type != 'd' && type != 'h' &&
-		    !is_right(j, i))
-			list[f.n++] = i;
-	}
-	if (finish_each(&f, e) < 0)
-		return -1;
-	for (i = 0; i < j->m->len; i++)
-		if (j->m->entry[i].type == 'h' && !is_right(j, i) &&
-		    make_other(j, &j->m->entry[i], e) < 0)
+		if (x->type != 'h' ||
+		    (j->entry[i] == ENTRY_DONE && stand_linked(j->into, x)))
+			continue;
+		if (make_link(j, x, e) < 0)
 			return -1;
+	}
 	return 0;
 }
 
@@ -431,7 +441,7 @@ dress_folders(struct job *j, struct err *e)
 int
 into_finish(struct job *j, struct err *e)
 {
-	if (finish_files(j, e) < 0 || finish_others(j, e) < 0)
+	if (finish_files(j, e) < 0 || finish_links(j, e) < 0)
 		return -1;
 	if (place_remove(j->into, JOB_WORK, true, e) < 0 ||
 	    dress_folders(j, e) < 0)

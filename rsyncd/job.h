@@ -23,6 +23,7 @@ struct want {
 	enum want_state state; /* under the lanes' lock while these run */
 	uint32_t here;         /* entry */
 	bool no_patch;         /* a patch did not give it */
+	bool linking;          /* link_untouched may yet bring it */
 };
 
 enum entry_state {
@@ -42,12 +43,25 @@ enum base_state {
 struct base {
 	int fd;            /* -1: no base */
 	struct seal *seal; /* NULL: it had no record */
+	char root[HASH_HEX];
+	char *text; /* its recorded manifest, or NULL */
+	/* all that follows is there after base_ready */
+	struct reading *reading;
 	struct manifest *m;
 	struct timespec since; /* when its record was written; 0: never */
 	struct holders h;
 	uint8_t *state;  /* of a content */
 	uint32_t *right; /* of a content: an entry that holds it */
 	bool *linked;    /* of an entry: shared as an inode already */
+};
+
+/* What the record of `into` tells, before anything is asked for. */
+struct done {
+	struct seal *seal; /* NULL: nothing */
+	struct manifest *m;
+	char tag[SOURCE_TAG]; /* of the HEAD that named the seal; then of the
+				 one that came; "": none */
+	bool same;            /* the server says that HEAD is still that one */
 };
 
 /* Deltas in the order of a chain, or each for itself. */
@@ -66,6 +80,7 @@ struct job {
 	bool reflink_never;
 	bool probed; /* how quick is the wire? */
 
+	struct done done;
 	struct head head;
 	struct seal *seal;
 	char *seal_text;
@@ -80,6 +95,9 @@ struct job {
 	int into;               /* directory */
 	int work;               /* JOB_WORK in it, or -1 */
 	uint8_t *entry;         /* enum entry_state */
+	uint32_t *link_from;    /* of each entry: the base's that it may be
+				   linked to, or HOLDERS_END */
+	struct aside *aside;    /* NULL: it has ended */
 	struct want *want;      /* of each content */
 	unsigned char *room[8]; /* of each lane: PLACE_ROOM */
 
@@ -91,9 +109,22 @@ struct job {
 	double rate;
 };
 
+/* ---- done.c: is it there already? ---- */
+
+/* Read the record; ERR_SYS. */
+int done_read(struct job *j, struct err *e);
+/* 1: `into` is what HEAD names, by stat; 0: not, or not known; -1. */
+int done_is(struct job *j, struct err *e);
+/* Note by which tag the server knows the HEAD that named this seal. */
+void done_keep(const struct job *j, const char *seal_hash);
+
 /* ---- release.c: what is published ---- */
 
-/* HEAD, checked; then the seal that it names. */
+/* The address of the HEAD that is asked for; owned by the caller. */
+char *release_place(const struct job *j);
+/* HEAD, checked; then the seal that it names. When the server says that HEAD
+ * is the one that the record was made by, the record's seal tells what it is:
+ * it was signed, too. */
 int release_head(struct job *j, struct err *e);
 int release_read(struct job *j, struct err *e);
 /* The seal that this version's HEAD names; another version of the role. */
@@ -114,13 +145,29 @@ void route_clear(struct route *r);
 
 /* ---- base.c ---- */
 
+/* What is recorded of it; its manifest is parsed by a thread of its own. */
 int base_open(struct job *j, struct err *e);
-/* share.c: put what the base has in its place (a dry run: look whether it is
- * right), and all other copies of what is here. */
+int base_ready(struct job *j, struct err *e);
+/* Before that: its manifest's text. */
+const char *base_text(const struct base *b, size_t *len);
+/* share.c: which entries may be linked to which: j->link_from. */
+void base_choose(struct job *j);
+/* Put what the base has in its place (a dry run: look whether it is right), and
+ * all other copies of what is here; but for contents that are being linked. */
 int base_share(struct job *j, struct err *e);
-/* link.c: what nobody has touched since it was recorded; `from`: of each of our
- * entries, the base's that it may be linked to, or HOLDERS_END. */
-int link_untouched(struct job *j, const uint32_t *from, struct err *e);
+/* link.c: will link_untouched do something? Then what it may bring is marked
+ * `linking`, until link_end. */
+void link_begin(struct job *j);
+/* What nobody has touched since it was recorded: in a thread of its own. */
+int link_untouched(struct job *j, struct err *e);
+void link_end(struct job *j);
+/* link_read.c: the same for pull_opts.hash_all, all of it read; what became no
+ * link has none in j->link_from any more. */
+int link_read(struct job *j, struct err *e);
+/* 1: done; 0: it cannot be a link. */
+int link_at(int from, const char *a, int to, const char *b, struct err *e);
+/* What became links is here, and was right in the base; how many. */
+uint64_t link_note(struct job *j);
 /* Only look whether the base has it right: 1, 0, -1. */
 int base_prove_one(struct job *j, int lane, const struct content *c,
 		   struct err *e);
@@ -146,11 +193,22 @@ void base_close(struct base *b);
 int into_open(struct job *j, struct err *e);
 /* What is there and right. Strangers. */
 int into_through(struct job *j, struct err *e);
-/* room.c: is there room for what is missing? */
+/* room.c: is there room for what is missing? Nothing is made before that. */
 int into_room(struct job *j, struct err *e);
-/* All that is not a file's content; then durable. */
+/* All that is not a file's content, in this order; then durable. */
 int into_folders(struct job *j, struct err *e);
+int into_others(struct job *j, struct err *e);
 int into_finish(struct job *j, struct err *e);
+
+/* ---- aside.c: into_room, into_folders, into_others, link_untouched ---- */
+
+void aside_begin(struct job *j);
+/* Wait until the folders are there; what failed until now. */
+int aside_folders(struct job *j, struct err *e);
+/* For those that work there: it is not wanted any more. */
+bool aside_stopped(const struct job *j);
+/* Wait until all is done, or soon where it is not wanted; what failed. */
+int aside_end(struct job *j, bool wanted, struct err *e);
 
 /* ---- take.c: what comes over the wire ---- */
 

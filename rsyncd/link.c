@@ -8,18 +8,12 @@
 
 #include "lib/base.h"
 #include "rsyncd/job.h"
-#include "rsyncd/lanes.h"
 #include "rsyncd/look.h"
 #include "rsyncd/place.h"
 
-#define CHUNK 64 /* entries at once: mostly of one folder */
-
 struct linking {
 	struct job *j;
-	const uint32_t *from;
-	struct {
-		struct place_folder base, into;
-	} lane[LANES_MAX];
+	struct place_folder base, into;
 };
 
 static bool
@@ -36,8 +30,7 @@ is_untouched(const struct job *j, const struct manifest_entry *x,
 						is->ctime_ns < since->tv_nsec));
 }
 
-/* 1: done; 0: it cannot be a link. */
-static int
+int
 link_at(int from, const char *a, int to, const char *b, struct err *e)
 {
 	if (linkat(from, a, to, b, 0) == 0)
@@ -52,14 +45,14 @@ link_at(int from, const char *a, int to, const char *b, struct err *e)
 }
 
 static int
-link_one(struct linking *l, int lane, size_t i, struct err *e)
+link_one(struct linking *l, size_t i, struct err *e)
 {
 	struct job *j = l->j;
 	const struct manifest_entry *x = &j->m->entry[i];
-	const struct manifest_entry *y = &j->base.m->entry[l->from[i]];
+	const struct manifest_entry *y = &j->base.m->entry[j->link_from[i]];
 	struct look was, is;
 	const char *a, *b;
-	int from = place_folder(&l->lane[lane].base, j->base.fd, y->path, &a);
+	int from = place_folder(&l->base, j->base.fd, y->path, &a);
 	int to, got;
 
 	if (from < 0) /* the base's folder is gone: so is the file */
@@ -67,7 +60,7 @@ link_one(struct linking *l, int lane, size_t i, struct err *e)
 	got = look_at(&was, from, a, y->path, NULL, e);
 	if (got <= 0 || !is_untouched(j, x, &was))
 		return got < 0 ? -1 : 0;
-	to = place_folder(&l->lane[lane].into, j->into, x->path, &b);
+	to = place_folder(&l->into, j->into, x->path, &b);
 	if (to < 0)
 		return err_sys(e, "%s", x->path);
 	got = link_at(from, a, to, b, e);
@@ -82,38 +75,17 @@ link_one(struct linking *l, int lane, size_t i, struct err *e)
 	return got < 0 ? -1 : place_remove(j->into, x->path, false, e);
 }
 
-static int
-link_chunk(void *ctx, int lane, size_t chunk, struct err *e)
+static struct want *
+want_of(struct job *j, size_t entry)
 {
-	struct linking *l = ctx;
-	struct job *j = l->j;
-	size_t i = chunk * CHUNK, end = i + CHUNK;
-	uint64_t bytes = 0;
+	const struct digest *hash = &j->m->entry[entry].hash;
 
-	for (; i < end && i < j->m->len; i++) {
-		if (l->from[i] == HOLDERS_END)
-			continue;
-		if (link_one(l, lane, i, e) < 0)
-			return -1;
-		bytes += j->m->entry[i].size;
-	}
-	stage_add(j, bytes);
-	return 0;
+	return &j->want[contents_find(j->h.contents, hash)->at];
 }
 
-static int
-link_tick(void *ctx, struct err *e)
+uint64_t
+link_note(struct job *j)
 {
-	struct linking *l = ctx;
-
-	return stage_tick(l->j, e);
-}
-
-/* What was linked is here, and was right in the base. */
-static uint64_t
-note(const struct linking *l)
-{
-	struct job *j = l->j;
 	struct base *b = &j->base;
 	uint64_t n = 0;
 	size_t i;
@@ -123,13 +95,13 @@ note(const struct linking *l)
 		const struct content *theirs;
 		struct want *w;
 
-		if (l->from[i] == HOLDERS_END || j->entry[i] != ENTRY_DONE)
+		if (j->link_from[i] == HOLDERS_END || j->entry[i] != ENTRY_DONE)
 			continue;
 		n++;
 		theirs = contents_find(b->h.contents, hash);
-		b->right[theirs->at] = l->from[i];
+		b->right[theirs->at] = j->link_from[i];
 		b->state[theirs->at] = BASE_RIGHT;
-		w = &j->want[contents_find(j->h.contents, hash)->at];
+		w = want_of(j, i);
 		if (w->state != WANT_HERE)
 			w->here = (uint32_t)i;
 		w->state = WANT_HERE;
@@ -137,41 +109,51 @@ note(const struct linking *l)
 	return n;
 }
 
-static uint64_t
-bytes_of(const struct linking *l)
+/* Of a dry run nothing is linked, and hash_all has link_read. */
+static bool
+is_to_link(const struct job *j)
 {
-	uint64_t bytes = 0;
+	return j->base.since.tv_sec != 0 && !j->o->dry_run && !j->o->hash_all;
+}
+
+void
+link_begin(struct job *j)
+{
 	size_t i;
 
-	for (i = 0; i < l->j->m->len; i++)
-		if (l->from[i] != HOLDERS_END)
-			bytes += l->j->m->entry[i].size;
-	return bytes;
+	if (!is_to_link(j))
+		return;
+	for (i = 0; i < j->m->len; i++)
+		if (j->link_from[i] != HOLDERS_END)
+			want_of(j, i)->linking = true;
 }
 
 int
-link_untouched(struct job *j, const uint32_t *from, struct err *e)
+link_untouched(struct job *j, struct err *e)
 {
-	struct linking l = { .j = j, .from = from };
-	struct lanes_each each = { .threads = j->threads,
-				   .count = (j->m->len + CHUNK - 1) / CHUNK,
-				   .work = link_chunk,
-				   .tick = link_tick,
-				   .ctx = &l };
-	int i, bad;
+	struct linking l = { .j = j, .base.fd = -1, .into.fd = -1 };
+	size_t i;
+	int bad = 0;
 
-	if (j->base.since.tv_sec == 0 || j->o->dry_run || j->o->hash_all)
-		return 0;
-	for (i = 0; i < LANES_MAX; i++)
-		l.lane[i].base.fd = l.lane[i].into.fd = -1;
-	stage_begin(j, "look", bytes_of(&l));
-	bad = lanes_each(&each, e);
-	stage_end(j);
-	for (i = 0; i < LANES_MAX; i++) {
-		place_folder_close(&l.lane[i].base);
-		place_folder_close(&l.lane[i].into);
+	for (i = 0; bad == 0 && i < j->m->len && is_to_link(j); i++) {
+		if (j->link_from[i] == HOLDERS_END)
+			continue;
+		bad = aside_stopped(j) ? err_set(e, ERR_SYS, "stopped")
+				       : link_one(&l, i, e);
 	}
-	if (bad == 0)
-		j->r->shared += note(&l);
+	place_folder_close(&l.base);
+	place_folder_close(&l.into);
 	return bad;
+}
+
+void
+link_end(struct job *j)
+{
+	size_t i, n = contents_len(j->h.contents);
+
+	if (!is_to_link(j))
+		return;
+	j->r->shared += link_note(j);
+	for (i = 0; i < n; i++)
+		j->want[i].linking = false;
 }

@@ -214,6 +214,6 @@ manifest_seal(struct manifest *m, struct err *e)
 	free(m->text);
 	m->text_len = text.len;
 	m->text = buf_take(&text);
-	hash_hex(m->text, m->text_len, m->root);
+	digest_hex_of(m->text, m->text_len, m->root);
 	return 0;
 }

@@ -31,9 +31,10 @@ next_byte(const char **at, const char *end)
 		return -1;
 	hi = scan_hex_digit(c[2]);
 	lo = scan_hex_digit(c[3]);
+	if (hi < 0 || lo < 0)
+		return -1;
 	byte = hi << 4 | lo;
-	if (hi < 0 || lo < 0 || byte == 0 ||
-	    (byte > 0x20 && byte != 0x7f && byte != '\\'))
+	if (byte == 0 || (byte > 0x20 && byte != 0x7f && byte != '\\'))
 		return -1;
 	*at = c + 4;
 	return byte;
@@ -235,7 +236,7 @@ read_lines(struct reader *r)
 	size_t len, i;
 
 	scan_text(&r->s, "edeploy-manifest 1\n");
-	scan_text(&r->s, "hash blake2b-256\n");
+	scan_text(&r->s, "hash " DIGEST_NAME "\n");
 	len = scan_count(&r->s, "entries", LINE_MIN);
 	scan_text(&r->s, "bytes ");
 	m->bytes = scan_number(&r->s, UINT64_MAX, "bytes");
@@ -274,7 +275,7 @@ manifest_parse(struct manifest **out, const char *text, size_t len,
 		return -1;
 	m->text = base_strndup(text, len);
 	m->text_len = len;
-	hash_hex(m->text, len, m->root);
+	digest_hex_of(m->text, len, m->root);
 	*out = STEAL(m);
 	return 0;
 }

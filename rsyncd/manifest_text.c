@@ -106,7 +106,7 @@ manifest_write(const struct manifest *m, struct buf *out)
 	size_t i;
 
 	buf_printf(out,
-		   "edeploy-manifest 1\nhash blake2b-256\n"
+		   "edeploy-manifest 1\nhash " DIGEST_NAME "\n"
 		   "entries %zu\nbytes %llu\n",
 		   m->len, (unsigned long long)m->bytes);
 	for (i = 0; i < m->len; i++)

@@ -63,7 +63,7 @@ mark_table_parse(struct mark_table **out, const char *text, size_t len,
 		return err_set(e, ERR_INPUT, "%s: too large", name);
 	scan_begin(&s, text, len, name, e);
 	scan_text(&s, "edeploy-marks 1\n");
-	scan_text(&s, "hash blake2b-256\n");
+	scan_text(&s, "hash " DIGEST_NAME "\n");
 	t->len = scan_count(&s, "marks", MARK_LINE_MIN);
 	t->mark = base_array(t->len, sizeof(*t->mark));
 	read_marks(&s, t, end);
@@ -80,7 +80,7 @@ mark_table_text(const struct mark_table *t, size_t *len)
 	char hash[HASH_HEX];
 	size_t i, k;
 
-	buf_printf(&b, "edeploy-marks 1\nhash blake2b-256\nmarks %zu\n",
+	buf_printf(&b, "edeploy-marks 1\nhash " DIGEST_NAME "\nmarks %zu\n",
 		   t->len);
 	for (i = 0; i < t->len; i++) {
 		const struct mark *m = &t->mark[i];

@@ -155,6 +155,7 @@ mend_look(struct job *j, struct plan_want *wants, const size_t *content,
 		bad = look_one(&l, &wants[i], content[i], i, e);
 	}
 	mark_table_free(l.marks);
+	m->found = l.open;
 	return bad;
 }
 

@@ -12,16 +12,26 @@
 #include "rsyncd/pack.h"
 #include "rsyncd/press.h"
 
-#define READ_MAX                                                               \
-	((size_t)256 << 10) /* stays in the processor's cache until            \
-			       its hash is taken */
+#define READ_MAX ((size_t)256 << 10)
 #define TABLE_LEVEL 3
+#define RAMP ((size_t)1 << 20) /* the first two frames, then twice that */
 
 struct packer {
 	const struct pack_opts *opts;
 	int fd;
 	struct press *press;
 	struct press_frame *frame; /* that is filled now, or NULL */
+	size_t opened;             /* frames so far */
+	size_t limit;              /* raw bytes for this one */
+	bool edited;               /* by people, what is in it */
+	/* contents in this frame; hashed together when it is full */
+	struct whole {
+		const struct content *c;
+		size_t at; /* in its raw bytes */
+		struct digest got;
+	} * whole;
+	struct digest_job *job; /* one for each */
+	size_t wholes, whole_room;
 	struct pack_table *table;
 	size_t room; /* frames that fit into the table */
 	uint64_t at, raw_at, raw_all;
@@ -69,6 +79,20 @@ write_ready(struct packer *p, bool wait, struct err *e)
 	return got < 0 ? -1 : n;
 }
 
+/* Large frames are small in sum; but all of a reader's workers should have one
+ * soon, and not wait until as many large ones have come. */
+static size_t
+limit_of(size_t number)
+{
+	size_t limit = RAMP;
+
+	while (number >= 2 && limit < FRAME_RAW_MAX) {
+		limit *= 2;
+		number -= 2;
+	}
+	return limit;
+}
+
 static int
 open_frame(struct packer *p, struct err *e)
 {
@@ -79,19 +103,9 @@ open_frame(struct packer *p, struct err *e)
 	while (!(p->frame = press_room(p->press)))
 		if (write_ready(p, true, e) < 0)
 			return -1;
+	p->limit = limit_of(p->opened++);
 	return 0;
 }
-
-static void
-close_frame(struct packer *p)
-{
-	if (!p->frame || p->frame->raw.len == 0)
-		return;
-	press_give(p->press);
-	p->frame = NULL;
-}
-
-/* ---- contents ---- */
 
 static int
 changed(const struct content *c, struct err *e)
@@ -104,19 +118,67 @@ changed(const struct content *c, struct err *e)
 		       look_shown(c->first->path, shown));
 }
 
-/* The next bytes of a file into the frame, no more than fit into `limit`. */
+static void
+add_whole(struct packer *p, const struct content *c)
+{
+	if (p->wholes == p->whole_room) {
+		p->whole_room = 2 * p->whole_room + 256;
+		p->whole =
+			base_resize(p->whole, p->whole_room, sizeof(*p->whole));
+		p->job = base_resize(p->job, p->whole_room, sizeof(*p->job));
+	}
+	p->whole[p->wholes++] =
+		(struct whole){ .c = c, .at = p->frame->raw.len };
+}
+
+static int
+check_wholes(struct packer *p, struct err *e)
+{
+	size_t i;
+
+	for (i = 0; i < p->wholes; i++)
+		p->job[i] =
+			(struct digest_job){ p->frame->raw.at + p->whole[i].at,
+					     p->whole[i].c->size,
+					     &p->whole[i].got };
+	digest_many(p->job, p->wholes);
+	for (i = 0; i < p->wholes; i++)
+		if (!digest_eq(&p->whole[i].got, &p->whole[i].c->hash))
+			return changed(p->whole[i].c, e);
+	p->wholes = 0;
+	return 0;
+}
+
+static int
+close_frame(struct packer *p, struct err *e)
+{
+	if (!p->frame || p->frame->raw.len == 0)
+		return 0;
+	if (check_wholes(p, e) < 0)
+		return -1;
+	press_give(p->press);
+	p->frame = NULL;
+	return 0;
+}
+
+/* ---- contents ---- */
+
+/* The next bytes of a file into the frame; `run` of a large one. */
 static int
 read_part(struct packer *p, const struct content *c, int fd, uint64_t left,
-	  size_t limit, struct digest_run *run, struct err *e)
+	  struct digest_run *run, struct err *e)
 {
 	char shown[LOOK_SHOWN];
 	struct buf *raw;
-	size_t len;
+	size_t limit, len;
 	ssize_t got;
 
 	if (open_frame(p, e) < 0)
 		return -1;
 	raw = &p->frame->raw;
+	limit = c->size >= PACK_LARGE ? PACK_LARGE_RAW : p->limit;
+	if (c->size < PACK_LARGE && raw->len + left > limit)
+		limit = raw->len + (size_t)left; /* more than others share */
 	len = limit - raw->len < READ_MAX ? limit - raw->len : READ_MAX;
 	if (len > left)
 		len = (size_t)left;
@@ -127,17 +189,19 @@ read_part(struct packer *p, const struct content *c, int fd, uint64_t left,
 		return err_sys(e, "%s", look_shown(c->first->path, shown));
 	if (got == 0)
 		return changed(c, e);
-	digest_add(run, raw->at + raw->len, (size_t)got);
+	if (c->size >= PACK_LARGE)
+		digest_add(run, raw->at + raw->len, (size_t)got);
+	else if (left == c->size)
+		add_whole(p, c);
 	raw->len += (size_t)got;
-	if (raw->len == limit)
-		close_frame(p);
+	if (raw->len == limit && close_frame(p, e) < 0)
+		return -1;
 	return (int)got;
 }
 
 static int
 read_content(struct packer *p, const struct content *c, int fd, struct err *e)
 {
-	size_t limit = c->size >= PACK_LARGE ? PACK_LARGE_RAW : FRAME_RAW_MAX;
 	uint64_t left = c->size;
 	struct digest_run run;
 	struct digest hash;
@@ -145,16 +209,16 @@ read_content(struct packer *p, const struct content *c, int fd, struct err *e)
 
 	digest_begin(&run);
 	while (left > 0) {
-		int got = read_part(p, c, fd, left, limit, &run, e);
+		int got = read_part(p, c, fd, left, &run, e);
 
 		if (got < 0)
 			return -1;
 		left -= (uint64_t)got;
 	}
 	digest_end(&run, &hash);
-	if (!digest_eq(&hash, &c->hash) || read(fd, &more, 1) != 0)
+	if (c->size >= PACK_LARGE && !digest_eq(&hash, &c->hash))
 		return changed(c, e);
-	return 0;
+	return read(fd, &more, 1) != 0 ? changed(c, e) : 0;
 }
 
 static int
@@ -164,7 +228,7 @@ add_content(struct packer *p, const struct content *c, uint64_t *raw_at,
 	struct pack_blob *b = &p->table->blob[p->table->blobs++];
 	AUTO_CLOSE int fd = open_beneath(p->opts->dirfd, c->first->path,
 					 O_RDONLY | O_NONBLOCK, 0);
-	bool large = c->size >= PACK_LARGE;
+	bool large = c->size >= PACK_LARGE, edited = pack_is_edited(c);
 	char shown[LOOK_SHOWN];
 
 	if (fd < 0 && (errno == ENOENT || errno == ELOOP || errno == ENXIO))
@@ -175,13 +239,15 @@ add_content(struct packer *p, const struct content *c, uint64_t *raw_at,
 	b->at = *raw_at;
 	b->size = c->size;
 	*raw_at += c->size;
-	if (large || (p->frame && c->size > FRAME_RAW_MAX - p->frame->raw.len))
-		close_frame(p);
+	if ((large || edited != p->edited ||
+	     (p->frame && p->frame->raw.len + c->size > p->limit)) &&
+	    close_frame(p, e) < 0)
+		return -1;
+	p->edited = edited;
 	if (read_content(p, c, fd, e) < 0)
 		return -1;
-	if (large) /* its last part shares no frame either */
-		close_frame(p);
-	return 0;
+	/* a large one's last part shares no frame either */
+	return large ? close_frame(p, e) : 0;
 }
 
 /* ---- the table ---- */
@@ -214,7 +280,8 @@ write_all(struct packer *p, struct table_place *place, struct err *e)
 	for (i = 0; i < p->opts->want_len; i++)
 		if (add_content(p, p->opts->want[i], &raw_at, e) < 0)
 			return -1;
-	close_frame(p);
+	if (close_frame(p, e) < 0)
+		return -1;
 	while ((got = write_ready(p, true, e)) > 0)
 		;
 	return got < 0 ? -1 : write_table(p, place, e);
@@ -227,11 +294,15 @@ pack_write(const struct pack_opts *opts, int fd, struct table_place *place,
 	AUTO(press) press = NULL;
 	AUTO(pack_table) t = base_alloc(sizeof(*t));
 	struct packer p = { .opts = opts, .fd = fd, .table = t };
+	int bad;
 
 	if (press_open(&press, opts->level, opts->threads, e) < 0)
 		return -1;
 	p.press = press;
-	if (write_all(&p, place, e) < 0)
+	bad = write_all(&p, place, e);
+	free(p.whole);
+	free(p.job);
+	if (bad < 0)
 		return -1;
 	if (table)
 		*table = STEAL(t);

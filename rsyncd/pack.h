@@ -9,7 +9,8 @@
 
 /* Contents of this size and more begin a frame of their own and are cut into
  * frames of PACK_LARGE_RAW, so that a part of them can be fetched alone; the
- * others share frames of FRAME_RAW_MAX, and none of them is in two. */
+ * others share frames of up to FRAME_RAW_MAX (less in the first ones), and none
+ * of them is in two. */
 #define PACK_LARGE (8UL << 20)
 #define PACK_LARGE_RAW (2UL << 20)
 
@@ -49,10 +50,16 @@ struct table_place {
 	uint64_t raw;
 };
 
+/* Is it below etc/, and no large one? People edit files there, and then their
+ * host has to fetch at each upgrade what was published in place of what they
+ * made of it: these contents share no frame with others, so that this is some
+ * hundred kilobytes and not the frames of half a tree. */
+bool pack_is_edited(const struct content *c);
+
 /* The order in which contents compress best: what is alike stands together.
- * Large ones last; then by size (512 KiB and more later), extension, base name,
- * path. On a Debian tree of 700 MB this makes 0.29 of it at level 3, where the
- * order of paths makes 0.33. */
+ * What people edit first, large ones last; then by size (512 KiB and more
+ * later), extension, base name, path. On a Debian tree of 700 MB this makes
+ * 0.29 of it at level 3, where the order of paths makes 0.33. */
 void pack_order(const struct content **want, size_t len);
 
 /* Contents to pack, in the order of `want`. */

@@ -9,9 +9,17 @@
 
 #define MIDDLE ((uint64_t)512 << 10)
 
+bool
+pack_is_edited(const struct content *c)
+{
+	return c->size < PACK_LARGE && str_starts(c->first->path, "etc/");
+}
+
 static int
 size_class(const struct content *c)
 {
+	if (pack_is_edited(c))
+		return -1;
 	if (c->size >= PACK_LARGE)
 		return 2;
 	return c->size >= MIDDLE;

@@ -81,7 +81,7 @@ pack_table_parse(struct pack_table **out, const char *text, size_t len,
 			       PACK_TABLE_MAX);
 	scan_begin(&s, text, len, name, e);
 	scan_text(&s, "edeploy-pack 1\n");
-	scan_text(&s, "hash blake2b-256\n");
+	scan_text(&s, "hash " DIGEST_NAME "\n");
 	read_frames(&s, t, &at, &raw_at);
 	if (at != end)
 		scan_fail(&s, "the frames have %llu bytes, the pack %llu",
@@ -109,7 +109,7 @@ pack_table_text(const struct pack_table *t, size_t *len)
 	char hex[HASH_HEX];
 	size_t i;
 
-	buf_printf(&out, "edeploy-pack 1\nhash blake2b-256\nframes %zu\n",
+	buf_printf(&out, "edeploy-pack 1\nhash " DIGEST_NAME "\nframes %zu\n",
 		   t->frames);
 	for (i = 0; i < t->frames; i++) {
 		digest_hex(&t->frame[i].hash, hex);

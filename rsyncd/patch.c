@@ -1,6 +1,7 @@
 /* Taking a patch. Each kind is a short pipe that ends at the caller's sink:
  *   whole, zstd   piece → sink
  *   gzip          piece → deflate → sink, prefixes from the base inflated
+ *   symbols       piece → bits → sink, prefixes from the base's symbols
  *   rsync         piece → librsync → sink
  * Whatever the pieces say, no more comes out than the table promised, and
  * memory is one piece with its prefix. */
@@ -15,14 +16,24 @@
 #include "rsyncd/gzip.h"
 #include "rsyncd/patch.h"
 #include "rsyncd/spool.h"
+#include "rsyncd/symbols.h"
 
 /* Larger room than patches usually need is not kept between them. */
 #define ROOM_KEPT (12UL << 20)
 
+/* What is known of a base: prefixes of pieces that follow each other overlap,
+ * or are the same. */
+struct window {
+	char *bytes;
+	size_t room, len;
+	uint64_t at; /* in the base */
+};
+
 struct patch_room {
 	struct frame_decoder *decoder;
-	char *raw, *prefix;
-	size_t raw_room, prefix_room;
+	char *raw;
+	size_t raw_room;
+	struct window window;
 };
 
 struct patch_take {
@@ -33,6 +44,7 @@ struct patch_take {
 	int inside_fd; /* the same, when it is ours to close */
 	struct patch_room *room, *own;
 	struct gzip_maker *gzip;
+	struct symbols_maker *symbols;
 	struct delta_patch *delta;
 };
 
@@ -54,8 +66,78 @@ patch_room_free(struct patch_room *r)
 		return;
 	frame_decoder_free(r->decoder);
 	free(r->raw);
-	free(r->prefix);
+	free(r->window.bytes);
 	free(r);
+}
+
+void
+patch_room_forget(struct patch_room *r)
+{
+	r->window.len = 0;
+	if (r->window.room <= ROOM_KEPT)
+		return;
+	free(STEAL(r->window.bytes));
+	r->window.room = 0;
+}
+
+/* As much as is kept, at once: growing step by step, a room meets fresh pages
+ * at every step. */
+static size_t
+room_of(size_t want)
+{
+	return want < ROOM_KEPT ? ROOM_KEPT : want;
+}
+
+/* Room for `want` bytes from `skip` of the window on, which comes to its begin
+ * when it has to move. */
+static void
+window_make_room(struct window *w, size_t skip, size_t want)
+{
+	size_t keep = w->len - skip;
+	char *fresh;
+
+	if (want <= w->room) {
+		memmove(w->bytes, w->bytes + skip, keep);
+	} else {
+		/* the next one has a third of it behind this one's end */
+		w->room = room_of(want + want / 3);
+		fresh = base_large(w->room);
+		if (keep > 0)
+			memcpy(fresh, w->bytes + skip, keep);
+		free(w->bytes);
+		w->bytes = fresh;
+	}
+	w->at += skip;
+	w->len = keep;
+}
+
+/* Bytes [at, at + want) of the base; only what is new of them is read. */
+static int
+window_read(struct window *w, int fd, uint64_t at, size_t want,
+	    const char **bytes, struct err *e)
+{
+	size_t skip;
+
+	if (at < w->at || at - w->at > w->len)
+		w->len = 0;
+	if (w->len == 0)
+		w->at = at;
+	skip = (size_t)(at - w->at);
+	if (want > w->room - skip || !w->bytes) {
+		window_make_room(w, skip, want);
+		skip = 0;
+	}
+	if (skip + want > w->len) {
+		size_t have = w->len;
+
+		w->len = 0; /* unless all of it can be read */
+		if (read_at(fd, w->at + have, w->bytes + have,
+			    skip + want - have, e) < 0)
+			return err_add(e, "the base");
+		w->len = skip + want;
+	}
+	*bytes = w->bytes + skip;
+	return 0;
 }
 
 static char *
@@ -63,8 +145,8 @@ room_for(char **room, size_t *have, size_t want)
 {
 	if (want > *have) {
 		free(*room);
-		*room = base_alloc(want);
-		*have = want;
+		*have = room_of(want);
+		*room = base_large(*have);
 	}
 	return *room;
 }
@@ -118,16 +200,19 @@ open_inside(struct patch_take *t, struct err *e)
 		return -1;
 	t->inside_fd = in.fd;
 	t->base_fd = in.fd;
-	got = gzip_open(t->o.base_fd, op->old_size, op->old_raw, write_inside,
-			&in, e);
+	got = (op->kind == PATCH_GZIP ? gzip_open : symbols_read)(
+		t->o.base_fd, op->old_size, op->old_raw, write_inside, &in, e);
 	if (got < 0)
 		return -1;
 	if (got == 0 || in.len != op->old_raw)
 		return err_set(e, ERR_INPUT,
 			       "the base is not the gzip file that it should "
 			       "be");
-	t->gzip = gzip_maker_new(op->level, op->mem_level, op->header,
-				 op->header_len, give, t);
+	if (op->kind == PATCH_SYMBOLS)
+		t->symbols = symbols_maker_new(give, t);
+	else
+		t->gzip = gzip_maker_new(op->level, op->mem_level, op->header,
+					 op->header_len, give, t);
 	return 0;
 }
 
@@ -142,7 +227,9 @@ patch_take_open(struct patch_take **out, const struct patch_take_opts *o,
 	t->base_fd = o->base_fd;
 	t->inside_fd = -1;
 	t->room = o->room ? o->room : (t->own = patch_room_new());
-	if (o->op->kind == PATCH_GZIP && open_inside(t, e) < 0)
+	patch_room_forget(t->room);
+	if ((o->op->kind == PATCH_GZIP || o->op->kind == PATCH_SYMBOLS) &&
+	    open_inside(t, e) < 0)
 		return -1;
 	if (o->op->kind == PATCH_RSYNC)
 		t->delta =
@@ -166,16 +253,15 @@ check_hash(const struct patch_piece *p, const void *bytes, size_t len,
 }
 
 int
-patch_take_small(struct patch_room *r, const struct patch_piece *p, int base_fd,
-		 const void *bytes, size_t len, void *out, struct err *e)
+patch_take_piece_to(struct patch_room *r, const struct patch_piece *p,
+		    int base_fd, const void *bytes, size_t len, void *out,
+		    struct err *e)
 {
-	char *prefix = NULL;
+	const char *prefix = NULL;
 
-	if (p->base_len > 0) {
-		prefix = room_for(&r->prefix, &r->prefix_room, p->base_len);
-		if (read_at(base_fd, p->base_at, prefix, p->base_len, e) < 0)
-			return err_add(e, "the base");
-	}
+	if (p->base_len > 0 && window_read(&r->window, base_fd, p->base_at,
+					   p->base_len, &prefix, e) < 0)
+		return -1;
 	return frame_unpack(r->decoder, bytes, len, prefix, p->base_len, out,
 			    p->raw, e);
 }
@@ -188,7 +274,7 @@ unpack(struct patch_take *t, const struct patch_piece *p, const void *bytes,
 	struct patch_room *r = t->room;
 	char *raw = room_for(&r->raw, &r->raw_room, p->raw);
 
-	return patch_take_small(r, p, t->base_fd, bytes, len, raw, e);
+	return patch_take_piece_to(r, p, t->base_fd, bytes, len, raw, e);
 }
 
 int
@@ -208,6 +294,8 @@ patch_take_piece(struct patch_take *t, const void *bytes, size_t len,
 	t->next++;
 	if (t->gzip)
 		return gzip_maker_feed(t->gzip, t->room->raw, p->raw, e);
+	if (t->symbols)
+		return symbols_maker_feed(t->symbols, t->room->raw, p->raw, e);
 	if (t->delta)
 		return delta_patch_feed(t->delta, t->room->raw, p->raw, e);
 	return give(t, t->room->raw, p->raw, e);
@@ -219,6 +307,8 @@ patch_take_end(struct patch_take *t, struct err *e)
 	if (t->next != t->o.op->pieces)
 		return err_set(e, ERR_INPUT, "the patch is cut short");
 	if (t->gzip && gzip_maker_end(t->gzip, e) < 0)
+		return -1;
+	if (t->symbols && symbols_maker_end(t->symbols, e) < 0)
 		return -1;
 	if (t->delta && delta_patch_end(t->delta, e) < 0)
 		return -1;
@@ -236,9 +326,10 @@ patch_take_free(struct patch_take *t)
 	if (t->inside_fd >= 0)
 		close(t->inside_fd);
 	gzip_maker_free(t->gzip);
+	symbols_maker_free(t->symbols);
 	delta_patch_free(t->delta);
 	shrink(&t->room->raw, &t->room->raw_room);
-	shrink(&t->room->prefix, &t->room->prefix_room);
+	patch_room_forget(t->room);
 	patch_room_free(t->own);
 	free(t);
 }

@@ -10,7 +10,13 @@
 #define PATCH_HEADER_MAX 1024          /* of a gzip file */
 #define PATCH_GZIP_RAW_MAX (1UL << 30) /* inside a gzip file */
 
-enum patch_kind { PATCH_WHOLE, PATCH_ZSTD, PATCH_GZIP, PATCH_RSYNC };
+enum patch_kind {
+	PATCH_WHOLE,
+	PATCH_ZSTD,
+	PATCH_GZIP,
+	PATCH_SYMBOLS,
+	PATCH_RSYNC
+};
 
 struct patch_piece {
 	uint64_t at; /* of its compressed bytes in the delta's file */
@@ -27,7 +33,7 @@ struct patch_op {
 	uint8_t level, mem_level; /* gzip */
 	unsigned char *header;    /* gzip; owned */
 	size_t header_len;
-	uint64_t new_raw, old_raw; /* gzip */
+	uint64_t new_raw, old_raw; /* gzip: inside; symbols: their texts */
 	size_t piece, pieces;      /* first, and how many */
 };
 
@@ -45,11 +51,12 @@ struct patch_table {
 int patch_table_parse(struct patch_table **out, const char *text, size_t len,
 		      uint64_t end, const char *name, struct err *e);
 char *patch_table_text(const struct patch_table *t, size_t *len);
-/* The op that makes this content, or NULL. Of two that do, the gzip one. */
+/* The op that makes this content, or NULL; of several, that of the fewest
+ * bytes. */
 const struct patch_op *patch_find(const struct patch_table *t,
 				  const unsigned char new_head[12]);
-/* The other op for what `op`, a gzip one, makes, or NULL: more bytes and no
- * deflate. */
+/* The next op for what `op`, a gzip or symbols one, makes, or NULL: more bytes
+ * and less work. */
 const struct patch_op *patch_plain(const struct patch_table *t,
 				   const struct patch_op *op);
 /* Bytes of what an op's pieces are on the wire. */
@@ -72,6 +79,8 @@ int patch_manifest(const struct patch_table *t, const void *bytes, size_t len,
 struct patch_take;
 struct patch_room; /* what many patches need, one after the other */
 struct patch_room *patch_room_new(void);
+/* The next piece stands on another file. */
+void patch_room_forget(struct patch_room *r);
 void patch_room_free(struct patch_room *r);
 AUTO_DEFINE(patch_room)
 struct patch_take_opts {
@@ -92,11 +101,12 @@ int patch_take_piece(struct patch_take *t, const void *bytes, size_t len,
 		     struct err *e);
 int patch_take_end(struct patch_take *t, struct err *e);
 
-/* A zstd or whole op of one piece, whose hash the caller has checked, straight
- * into `out` of p->raw bytes. base_fd as above. ERR_INPUT, ERR_SYS. */
-int patch_take_small(struct patch_room *room, const struct patch_piece *p,
-		     int base_fd, const void *bytes, size_t len, void *out,
-		     struct err *e);
+/* One piece of a zstd or whole op, whose hash the caller has checked, straight
+ * into `out` of p->raw bytes. base_fd as above; the same one from piece to
+ * piece, or patch_room_forget before it. ERR_INPUT, ERR_SYS. */
+int patch_take_piece_to(struct patch_room *room, const struct patch_piece *p,
+			int base_fd, const void *bytes, size_t len, void *out,
+			struct err *e);
 void patch_take_free(struct patch_take *t);
 AUTO_DEFINE(patch_take)
 
@@ -116,12 +126,12 @@ struct patch_opts {
 	void *ctx;
 };
 struct patch_counts { /* how many contents went which way, and their bytes */
-	size_t same, whole, zstd, gzip, rsync;
+	size_t same, whole, zstd, gzip, symbols, rsync;
 	uint64_t same_bytes, raw_bytes, packed_bytes;
 };
 /* ERR_REFUSED: a file is not what its manifest says (it is named); ERR_SYS.
  * The same trees give the same bytes, however many threads. `counts` may be
- * NULL. Peak memory: about 80 MiB a thread. */
+ * NULL. Peak memory: about 110 MiB a thread. */
 int patch_write(const struct patch_opts *opts, int fd,
 		struct table_place *place, struct patch_counts *counts,
 		struct err *e);

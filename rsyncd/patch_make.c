@@ -15,14 +15,18 @@
 
 #define LARGE (64UL << 20)    /* old + new: librsync is tried, too */
 #define GZIP_MIN (64UL << 10) /* smaller gzip files: when thorough only */
-#define WHOLE_SHARE 4         /* a patch above 1/4: whole is tried, too */
+#define SYMBOLS_MIN (2UL << 10)
+/* Symbols that any client makes a file of in the time of a question: a larger
+ * patch of it would only lie between two that are asked for. */
+#define SYMBOLS_ALONE (512UL << 10)
+#define WHOLE_SHARE 4 /* a patch above 1/4: whole is tried, too */
 #define HASH_ROOM (1UL << 20)
 
-/* What was made of a pair. */
+/* What was made of a pair: the smallest of each sort. Whoever gets bytes sooner
+ * than deflate, or the bits of symbols, are made takes one further down. */
+enum sort { SORT_GZIP, SORT_SYMBOLS, SORT_PLAIN, SORTS };
 struct made {
-	struct attempt best;
-	struct attempt plain; /* beside a gzip one: whoever gets bytes sooner
-				 than deflate makes them takes this */
+	struct attempt of[SORTS];
 };
 
 struct maker {
@@ -118,37 +122,55 @@ keep_smaller(struct attempt *best, struct attempt *a)
 	attempt_clear(&loser);
 }
 
-static bool
-is_gzip(const struct attempt *a)
-{
-	return a->op.pieces > 0 && a->op.kind == PATCH_GZIP;
-}
-
-/* Where the next attempt is kept when it is the smallest. */
-static struct attempt *
-slot_of(struct made *m)
-{
-	return is_gzip(&m->best) ? &m->plain : &m->best;
-}
-
 /* In the order in which they are tried. */
-enum way { WAY_GZIP, WAY_ZSTD, WAY_WHOLE, WAY_RSYNC, WAYS };
+enum way { WAY_SYMBOLS, WAY_GZIP, WAY_ZSTD, WAY_WHOLE, WAY_RSYNC, WAYS };
+
+static enum sort
+sort_of(enum way way)
+{
+	return way == WAY_SYMBOLS ? SORT_SYMBOLS
+	       : way == WAY_GZIP  ? SORT_GZIP
+				  : SORT_PLAIN;
+}
+
+static bool
+is_made(const struct attempt *a)
+{
+	return a->op.pieces > 0;
+}
+
+/* Other matches were chosen all over the file, or none can be made again. */
+static bool
+symbols_are_poor(const struct made *made, uint64_t size)
+{
+	const struct attempt *a = &made->of[SORT_SYMBOLS];
+
+	return !is_made(a) || a->packed.len > size / 4 * 3;
+}
 
 static bool
 worth_trying(enum way way, const struct patch_opts *o,
-	     const struct pair_files *f, const struct attempt *best)
+	     const struct pair_files *f, const struct made *made)
 {
+	const uint64_t size = f->new.size;
+
 	switch (way) {
-	case WAY_ZSTD:
-		return f->pair->old;
+	case WAY_SYMBOLS:
+		return f->pair->old && (o->thorough || size >= SYMBOLS_MIN);
+	case WAY_ZSTD: /* two gzip files have no more than a header in common */
+		return f->pair->old &&
+		       (o->thorough || !is_made(&made->of[SORT_SYMBOLS]));
 	case WAY_WHOLE:
 		return !f->pair->old || o->thorough ||
-		       best->packed.len > f->new.size / WHOLE_SHARE;
+		       !is_made(&made->of[SORT_PLAIN]) ||
+		       made->of[SORT_PLAIN].packed.len > size / WHOLE_SHARE;
 	case WAY_GZIP:
-		return f->pair->old && (o->thorough || f->new.size >= GZIP_MIN);
+		return f->pair->old &&
+		       (o->thorough ||
+			(size >= GZIP_MIN && symbols_are_poor(made, size)));
 	case WAY_RSYNC:
 		return f->pair->old &&
-		       (o->thorough || f->old.size + f->new.size > LARGE);
+		       (o->thorough || f->old.size + size > LARGE);
 	default:
 		return false;
 	}
@@ -161,6 +183,8 @@ try_way(enum way way, struct patch_worker *w, struct pair_files *f,
 	switch (way) {
 	case WAY_WHOLE:
 		return try_zstd(w, NULL, &f->new, a, e);
+	case WAY_SYMBOLS:
+		return try_symbols(w, &f->old, &f->new, a, e);
 	case WAY_GZIP:
 		return try_gzip(w, &f->old, &f->new, a, e);
 	case WAY_RSYNC:
@@ -168,6 +192,28 @@ try_way(enum way way, struct patch_worker *w, struct pair_files *f,
 	default:
 		return try_zstd(w, &f->old, &f->new, a, e);
 	}
+}
+
+/* More bytes for more work are of no use. */
+static void
+drop_useless(struct made *made)
+{
+	struct attempt *best = NULL;
+	int i;
+
+	for (i = SORTS; i-- > 0;) {
+		struct attempt *a = &made->of[i];
+
+		if (!is_made(a))
+			continue;
+		if (best && a->packed.len >= best->packed.len)
+			attempt_clear(a);
+		else
+			best = a;
+	}
+	if (best == &made->of[SORT_SYMBOLS] &&
+	    best->op.new_raw <= SYMBOLS_ALONE)
+		attempt_clear(&made->of[SORT_PLAIN]);
 }
 
 static int
@@ -181,21 +227,15 @@ try_ways(const struct maker *m, struct patch_worker *w, struct pair_files *f,
 						 .fd = -1 } };
 		int got;
 
-		if (!worth_trying(way, m->o, f, slot_of(made)))
+		if (!worth_trying(way, m->o, f, made))
 			continue;
 		got = try_way(way, w, f, &a, e);
-		if (got >= 0 && a.op.pieces > 0)
-			keep_smaller(slot_of(made), &a);
+		if (got >= 0 && is_made(&a))
+			keep_smaller(&made->of[sort_of(way)], &a);
 		else
 			attempt_clear(&a);
 		if (got < 0)
 			return -1;
-	}
-	if (made->plain.op.pieces > 0 &&
-	    made->plain.packed.len <= made->best.packed.len) {
-		attempt_clear(&made->best);
-		made->best = made->plain;
-		made->plain = (struct attempt){ .packed.fd = -1 };
 	}
 	return 0;
 }
@@ -216,6 +256,7 @@ make_files(const struct maker *m, struct patch_worker *w, struct pair_files *f,
 	   struct made *made, struct err *e)
 {
 	const struct content *old = f->pair->old, *new = f->pair->new;
+	int i;
 
 	if (open_side(&f->new, m->o->new_dirfd, new, e) < 0 ||
 	    load_side(&f->new, w->new_room, PATCH_NEW_ROOM, e) < 0)
@@ -226,13 +267,14 @@ make_files(const struct maker *m, struct patch_worker *w, struct pair_files *f,
 		return -1;
 	if (try_ways(m, w, f, made, e) < 0)
 		return err_add(e, "%s", new->first->path);
-	fill_op(&made->best.op, f->pair);
-	if (made->plain.op.pieces > 0)
-		fill_op(&made->plain.op, f->pair);
-	/* of a gzip one the inside was replayed */
-	if (try_replay(slot_of(made), f->old.fd, m->tmp_dirfd, &new->hash, e) <
-	    0)
+	for (i = 0; i < SORTS; i++)
+		if (is_made(&made->of[i]))
+			fill_op(&made->of[i].op, f->pair);
+	/* of others the inside was replayed */
+	if (try_replay(&made->of[SORT_PLAIN], f->old.fd, m->tmp_dirfd,
+		       &new->hash, e) < 0)
 		return err_add(e, "%s", new->first->path);
+	drop_useless(made);
 	return 0;
 }
 
@@ -294,6 +336,7 @@ count(struct patch_counts *c, const struct attempt *a)
 	size_t *const by_kind[] = { [PATCH_WHOLE] = &c->whole,
 				    [PATCH_ZSTD] = &c->zstd,
 				    [PATCH_GZIP] = &c->gzip,
+				    [PATCH_SYMBOLS] = &c->symbols,
 				    [PATCH_RSYNC] = &c->rsync };
 
 	++*by_kind[a->op.kind];
@@ -321,12 +364,17 @@ take_op(void *ctx, size_t i, struct err *e)
 {
 	struct maker *m = ctx;
 	struct made *made = &m->made[i];
-	int got;
+	int got = 0, k;
+	bool first = true;
 
-	count(&m->counts, &made->best);
-	got = take_attempt(m, &made->best, e);
-	if (got == 0 && made->plain.op.pieces > 0)
-		got = take_attempt(m, &made->plain, e);
+	for (k = 0; k < SORTS && got == 0; k++) {
+		if (!is_made(&made->of[k]))
+			continue;
+		if (first)
+			count(&m->counts, &made->of[k]);
+		first = false;
+		got = take_attempt(m, &made->of[k], e);
+	}
 	if (m->o->progress)
 		m->o->progress(m->o->ctx, m->counts.raw_bytes, m->raw_all);
 	return got;
@@ -399,11 +447,13 @@ write_all(struct maker *m, struct table_place *place, struct err *e)
 				.make = make_op,
 				.take = take_op,
 				.ctx = m };
-	size_t i;
+	size_t i, k;
 
 	for (i = 0; i < m->pairs; i++)
-		m->made[i].best.packed = m->made[i].plain.packed =
-			(struct spool){ .dirfd = m->tmp_dirfd, .fd = -1 };
+		for (k = 0; k < SORTS; k++)
+			m->made[i].of[k].packed =
+				(struct spool){ .dirfd = m->tmp_dirfd,
+						.fd = -1 };
 	if (write_manifest(m, e) < 0)
 		return -1;
 	if (m->pairs > 0 && ordered_run(&jobs, e) < 0)
@@ -414,12 +464,11 @@ write_all(struct maker *m, struct table_place *place, struct err *e)
 static void
 maker_clear(struct maker *m)
 {
-	size_t i;
+	size_t i, k;
 
-	for (i = 0; i < m->pairs; i++) {
-		attempt_clear(&m->made[i].best);
-		attempt_clear(&m->made[i].plain);
-	}
+	for (i = 0; i < m->pairs; i++)
+		for (k = 0; k < SORTS; k++)
+			attempt_clear(&m->made[i].of[k]);
 	for (i = 0; i < m->table.ops; i++)
 		free(m->table.op[i].header);
 	free(m->table.op);
@@ -443,7 +492,7 @@ patch_write(const struct patch_opts *opts, int fd, struct table_place *place,
 		return err_sys(e, "%s", tmp);
 	m.pairs = patch_pairs(opts->old, olds, opts->new, news, &m.pair);
 	m.made = base_array(m.pairs, sizeof(*m.made));
-	m.table.op = base_array(2 * m.pairs, sizeof(*m.table.op));
+	m.table.op = base_array(SORTS * m.pairs, sizeof(*m.table.op));
 	memcpy(m.table.from, opts->old->root, HASH_HEX);
 	memcpy(m.table.to, opts->new->root, HASH_HEX);
 	count_same(&m, olds, news);

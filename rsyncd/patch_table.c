@@ -18,6 +18,7 @@
 static const char *const kinds[] = { [PATCH_WHOLE] = "whole",
 				     [PATCH_ZSTD] = "zstd",
 				     [PATCH_GZIP] = "gzip",
+				     [PATCH_SYMBOLS] = "symbols",
 				     [PATCH_RSYNC] = "rsync" };
 
 /* Short hashes are random bits already, so they are their own hash. */
@@ -75,13 +76,20 @@ patch_find(const struct patch_table *t, const unsigned char new_head[12])
 	return NULL;
 }
 
-/* Does it make the same as the op before it, which is gzip's? */
+/* Those that make the same stand in this order. */
+static int
+rank(const struct patch_op *op)
+{
+	return op->kind == PATCH_GZIP ? 0 : op->kind == PATCH_SYMBOLS ? 1 : 2;
+}
+
+/* Does it make the same as the op before it, with less work? */
 static bool
 is_plain(const struct patch_table *t, size_t i)
 {
 	const struct patch_op *op = &t->op[i];
 
-	return i > 0 && op->kind != PATCH_GZIP && op[-1].kind == PATCH_GZIP &&
+	return i > 0 && rank(&op[-1]) < rank(op) &&
 	       op[-1].new_size == op->new_size &&
 	       memcmp(op[-1].new_head, op->new_head, 12) == 0;
 }
@@ -241,6 +249,16 @@ read_header(struct scan *s, struct patch_op *op)
 	scan_hex(s, op->header, op->header_len, "the header");
 }
 
+/* Of what the pieces are over, where that is not the files. */
+static void
+read_raw_sizes(struct scan *s, struct patch_op *op)
+{
+	scan_blank(s);
+	op->new_raw = scan_number(s, PATCH_GZIP_RAW_MAX, "the new raw size");
+	scan_blank(s);
+	op->old_raw = scan_number(s, PATCH_GZIP_RAW_MAX, "the old raw size");
+}
+
 static void
 read_gzip(struct scan *s, struct patch_op *op)
 {
@@ -250,10 +268,7 @@ read_gzip(struct scan *s, struct patch_op *op)
 	op->mem_level = (uint8_t)scan_number(s, 9, "the memory level");
 	scan_blank(s);
 	read_header(s, op);
-	scan_blank(s);
-	op->new_raw = scan_number(s, PATCH_GZIP_RAW_MAX, "the new raw size");
-	scan_blank(s);
-	op->old_raw = scan_number(s, PATCH_GZIP_RAW_MAX, "the old raw size");
+	read_raw_sizes(s, op);
 	if (op->level < (op->mem_level == 0 ? 4 : 1))
 		scan_fail(s, "there is no such level");
 }
@@ -283,6 +298,8 @@ read_op_line(struct scan *s, struct patch_op *op)
 	n = read_count(s);
 	if (op->kind == PATCH_GZIP)
 		read_gzip(s, op);
+	if (op->kind == PATCH_SYMBOLS)
+		read_raw_sizes(s, op);
 	if (op->new_size == 0 || (op->kind != PATCH_WHOLE && op->old_size == 0))
 		scan_fail(s, "a content of nothing");
 	scan_newline(s);
@@ -296,13 +313,15 @@ read_op(struct reader *r, size_t i)
 	size_t n = read_op_line(&r->s, op);
 	uint64_t raw;
 
+	const bool inside = op->kind == PATCH_GZIP || op->kind == PATCH_SYMBOLS;
+
 	op->piece = r->t->pieces;
 	op->pieces = n;
-	r->prefix = op->kind == PATCH_ZSTD || op->kind == PATCH_GZIP;
-	r->old_size = op->kind == PATCH_GZIP ? op->old_raw : op->old_size;
+	r->prefix = op->kind == PATCH_ZSTD || inside;
+	r->old_size = inside ? op->old_raw : op->old_size;
 	raw = read_pieces(r, n);
 	if (op->kind != PATCH_RSYNC &&
-	    raw != (op->kind == PATCH_GZIP ? op->new_raw : op->new_size))
+	    raw != (inside ? op->new_raw : op->new_size))
 		scan_fail(&r->s, "the pieces do not add up to the content");
 	if (!r->s.bad && !is_plain(r->t, i) && !index_add(r->t, i))
 		scan_fail(&r->s, "the same content again");
@@ -333,7 +352,7 @@ patch_table_parse(struct patch_table **out, const char *text, size_t len,
 		return err_set(e, ERR_INPUT, "%s: too large", name);
 	scan_begin(s, text, len, name, e);
 	scan_text(s, "edeploy-delta 1\n");
-	scan_text(s, "hash blake2b-256\n");
+	scan_text(s, "hash " DIGEST_NAME "\n");
 	read_root(s, "from", t->from);
 	read_root(s, "to", t->to);
 	read_manifest(&r);
@@ -395,9 +414,10 @@ put_op(struct buf *b, const struct patch_op *op)
 	if (op->kind == PATCH_GZIP) {
 		buf_printf(b, " %u %u ", op->level, op->mem_level);
 		put_hex(b, op->header, op->header_len);
+	}
+	if (op->kind == PATCH_GZIP || op->kind == PATCH_SYMBOLS)
 		buf_printf(b, " %" PRIu64 " %" PRIu64, op->new_raw,
 			   op->old_raw);
-	}
 	buf_char(b, '\n');
 }
 
@@ -407,7 +427,8 @@ patch_table_text(const struct patch_table *t, size_t *len)
 	AUTO_CLEAR(buf) b = { 0 };
 	size_t i;
 
-	buf_printf(&b, "edeploy-delta 1\nhash blake2b-256\nfrom %s\nto %s\n",
+	buf_printf(&b,
+		   "edeploy-delta 1\nhash " DIGEST_NAME "\nfrom %s\nto %s\n",
 		   t->from, t->to);
 	buf_printf(&b, "manifest %zu\n", t->manifest_pieces);
 	put_pieces(&b, t->piece, t->manifest_pieces);

@@ -7,12 +7,19 @@
 #include "rsyncd/delta.h"
 #include "rsyncd/gzip.h"
 #include "rsyncd/patch_try.h"
+#include "rsyncd/symbols.h"
 
 #define RSYNC_PIECE (4UL << 20) /* of a librsync delta */
 /* The format allows for more, but a client has several pieces in hand and
  * little memory; small ones cost nothing, as their window moves along. */
 #define PIECE_RAW (4UL << 20)
+/* What is hardly larger is one piece: a second one would ask for all of the old
+ * content once more, of the publisher and of each client. */
+#define PIECE_ONE (6UL << 20)
 #define PIECE_PREFIX (12UL << 20)
+/* A piece above half its size is tried again with far short matches. */
+#define FAR_SHARE 2
+#define FAR_MIN (256UL << 10) /* of a prefix: else all of it is near */
 
 void
 attempt_clear(struct attempt *a)
@@ -46,6 +53,7 @@ patch_worker_free(struct patch_worker *w)
 	free(w->old_room);
 	free(w->new_room);
 	buf_clear(&w->frame);
+	buf_clear(&w->far);
 	free(w);
 }
 
@@ -80,6 +88,27 @@ choose_window(struct patch_piece *p, uint64_t at, uint64_t new_size,
 	p->base_len = PIECE_PREFIX;
 }
 
+/* Where little was found, more is looked for. */
+static void
+pack(struct patch_worker *w, const struct patch_piece *p, const char *raw,
+     const char *prefix)
+{
+	buf_reset(&w->frame);
+	frame_pack(w->coder, raw, p->raw, prefix, p->base_len, &w->frame);
+	if (p->base_len < FAR_MIN || w->frame.len <= p->raw / FAR_SHARE ||
+	    !frame_coder_far(w->coder, true))
+		return;
+	buf_reset(&w->far);
+	frame_pack(w->coder, raw, p->raw, prefix, p->base_len, &w->far);
+	frame_coder_far(w->coder, false);
+	if (w->far.len < w->frame.len) {
+		struct buf worse = w->frame;
+
+		w->frame = w->far;
+		w->far = worse;
+	}
+}
+
 /* Pack `raw` with its prefix as the attempt's next piece. */
 static int
 add_piece(struct patch_worker *w, struct attempt *a,
@@ -94,8 +123,7 @@ add_piece(struct patch_worker *w, struct attempt *a,
 	}
 	p = &a->piece[a->op.pieces++];
 	*p = *shape;
-	buf_reset(&w->frame);
-	frame_pack(w->coder, raw, p->raw, prefix, p->base_len, &w->frame);
+	pack(w, p, raw, prefix);
 	p->at = a->packed.len;
 	p->size = (uint32_t)w->frame.len;
 	digest_of(w->frame.at, w->frame.len, &p->hash);
@@ -106,15 +134,16 @@ int
 try_zstd(struct patch_worker *w, const struct side *old, const struct side *new,
 	 struct attempt *a, struct err *e)
 {
+	const uint64_t most = new->size <= PIECE_ONE ? PIECE_ONE : PIECE_RAW;
 	const char *raw, *prefix = NULL;
 	uint64_t at;
 
 	a->op.kind = old ? PATCH_ZSTD : PATCH_WHOLE;
-	for (at = 0; at < new->size; at += PIECE_RAW) {
+	for (at = 0; at < new->size; at += most) {
 		struct patch_piece p = { 0 };
 
-		p.raw = new->size - at < PIECE_RAW ? (uint32_t)(new->size - at)
-						   : (uint32_t)PIECE_RAW;
+		p.raw = (uint32_t)(new->size - at < most ? new->size - at
+							 : most);
 		if (old)
 			choose_window(&p, at, new->size, old->size);
 		if (old && look(old, p.base_at, p.base_len, w->old_room,
@@ -229,7 +258,11 @@ try_replay(const struct attempt *a, int old_fd, int tmp_dirfd,
 	return 0;
 }
 
-/* ---- gzip ---- */
+/* ---- gzip, symbols ---- */
+
+/* gzip_open, or symbols_read */
+typedef int opener(int fd, uint64_t size, uint64_t max, gzip_sink *sink,
+		   void *ctx, struct err *e);
 
 struct inside {
 	struct side side;
@@ -249,7 +282,7 @@ write_inside(void *ctx, const void *bytes, size_t len, struct err *e)
 
 /* What is inside a gzip file, in a file without a name. 1, 0 or -1. */
 static int
-open_inside(const struct patch_worker *w, const struct side *s,
+open_inside(const struct patch_worker *w, const struct side *s, opener *open,
 	    struct inside *in, struct err *e)
 {
 	int got;
@@ -258,13 +291,12 @@ open_inside(const struct patch_worker *w, const struct side *s,
 	if (in->side.fd < 0)
 		return -1;
 	digest_begin(&in->run);
-	got = gzip_open(s->fd, s->size, PATCH_GZIP_RAW_MAX, write_inside, in,
-			e);
+	got = open(s->fd, s->size, PATCH_GZIP_RAW_MAX, write_inside, in, e);
 	digest_end(&in->run, &in->hash);
 	return got > 0 && in->side.size > 0 ? 1 : got < 0 ? -1 : 0;
 }
 
-/* The patch of what is inside, replayed: gzip_find has shown that the right
+/* The patch of what is inside, replayed: it was shown before that the right
  * inside makes the right file. */
 static int
 replay_inside(const struct patch_worker *w, const struct attempt *a,
@@ -277,8 +309,7 @@ replay_inside(const struct patch_worker *w, const struct attempt *a,
 }
 
 static void
-set_gzip(struct patch_op *op, const struct gzip_way *way, uint64_t old_raw,
-	 uint64_t new_raw)
+set_gzip(struct patch_op *op, const struct gzip_way *way)
 {
 	op->kind = PATCH_GZIP;
 	op->level = (uint8_t)way->level;
@@ -286,30 +317,52 @@ set_gzip(struct patch_op *op, const struct gzip_way *way, uint64_t old_raw,
 	op->header_len = way->header_len;
 	op->header = base_alloc(way->header_len);
 	memcpy(op->header, way->header, way->header_len);
-	op->new_raw = new_raw;
-	op->old_raw = old_raw;
+}
+
+/* Both sides of a pair, opened. */
+struct insides {
+	struct inside old, new;
+};
+
+static int
+patch_inside(struct patch_worker *w, const struct insides *in,
+	     struct attempt *a, struct err *e)
+{
+	if (try_zstd(w, &in->old.side, &in->new.side, a, e) < 0 ||
+	    replay_inside(w, a, &in->old, &in->new, e) < 0)
+		return -1;
+	a->op.new_raw = in->new.side.size;
+	a->op.old_raw = in->old.side.size;
+	return 1;
 }
 
 static int
-try_inside(struct patch_worker *w, const struct side *old,
-	   const struct side *new, struct inside *old_in, struct inside *new_in,
-	   struct attempt *a, struct err *e)
+gzip_inside(struct patch_worker *w, const struct side *new,
+	    const struct insides *in, struct attempt *a, struct err *e)
 {
 	AUTO_FREE struct gzip_way *way = base_alloc(sizeof(*way));
-	int got = open_inside(w, new, new_in, e);
+	int got = gzip_find(new->fd, new->size, in->new.side.fd,
+			    in->new.side.size, way, e);
 
 	if (got > 0)
-		got = open_inside(w, old, old_in, e);
+		got = patch_inside(w, in, a, e);
 	if (got > 0)
-		got = gzip_find(new->fd, new->size, new_in->side.fd,
-				new_in->side.size, way, e);
-	if (got <= 0)
-		return got;
-	if (try_zstd(w, &old_in->side, &new_in->side, a, e) < 0 ||
-	    replay_inside(w, a, old_in, new_in, e) < 0)
-		return -1;
-	set_gzip(&a->op, way, old_in->side.size, new_in->side.size);
-	return 1;
+		set_gzip(&a->op, way);
+	return got;
+}
+
+static int
+symbols_inside(struct patch_worker *w, const struct side *new,
+	       const struct insides *in, struct attempt *a, struct err *e)
+{
+	int got = symbols_check(new->fd, new->size, in->new.side.fd,
+				in->new.side.size, e);
+
+	if (got > 0)
+		got = patch_inside(w, in, a, e);
+	if (got > 0)
+		a->op.kind = PATCH_SYMBOLS;
+	return got;
 }
 
 static bool
@@ -325,22 +378,51 @@ looks_gzip(const struct side *s)
 	       memcmp(head, magic, sizeof(magic)) == 0;
 }
 
-int
-try_gzip(struct patch_worker *w, struct side *old, struct side *new,
-	 struct attempt *a, struct err *e)
+/* How each of the two opens files, and makes a patch of what is inside. */
+struct inside_way {
+	opener *open;
+	int (*patch)(struct patch_worker *w, const struct side *new,
+		     const struct insides *in, struct attempt *a,
+		     struct err *e);
+};
+
+static int
+try_inside(struct patch_worker *w, struct side *old, struct side *new,
+	   const struct inside_way *way, struct attempt *a, struct err *e)
 {
-	struct inside old_in = { .side.fd = -1 }, new_in = { .side.fd = -1 };
+	struct insides in = { .old.side.fd = -1, .new.side.fd = -1 };
 	int got;
 
 	if (!looks_gzip(old) || !looks_gzip(new))
 		return 0;
 	old->mem = NULL;
 	new->mem = NULL;
-	got = try_inside(w, old, new, &old_in, &new_in, a, e);
-
-	if (old_in.side.fd >= 0)
-		close(old_in.side.fd);
-	if (new_in.side.fd >= 0)
-		close(new_in.side.fd);
+	got = open_inside(w, new, way->open, &in.new, e);
+	if (got > 0)
+		got = open_inside(w, old, way->open, &in.old, e);
+	if (got > 0)
+		got = way->patch(w, new, &in, a, e);
+	if (in.old.side.fd >= 0)
+		close(in.old.side.fd);
+	if (in.new.side.fd >= 0)
+		close(in.new.side.fd);
 	return got;
+}
+
+int
+try_gzip(struct patch_worker *w, struct side *old, struct side *new,
+	 struct attempt *a, struct err *e)
+{
+	static const struct inside_way way = { gzip_open, gzip_inside };
+
+	return try_inside(w, old, new, &way, a, e);
+}
+
+int
+try_symbols(struct patch_worker *w, struct side *old, struct side *new,
+	    struct attempt *a, struct err *e)
+{
+	static const struct inside_way way = { symbols_read, symbols_inside };
+
+	return try_inside(w, old, new, &way, a, e);
 }

@@ -31,7 +31,7 @@ struct patch_worker {
 	struct frame_decoder *decoder;
 	int tmp_dirfd;
 	char *old_room, *new_room;
-	struct buf frame;
+	struct buf frame, far;
 };
 struct patch_worker *patch_worker_new(int level, int tmp_dirfd);
 void patch_worker_free(struct patch_worker *w);
@@ -48,6 +48,8 @@ int try_rsync(struct patch_worker *w, const struct side *old,
  * in memory any more. */
 int try_gzip(struct patch_worker *w, struct side *old, struct side *new,
 	     struct attempt *a, struct err *e);
+int try_symbols(struct patch_worker *w, struct side *old, struct side *new,
+		struct attempt *a, struct err *e);
 
 /* The attempt taken as a client takes it: what comes out must have `hash`.
  * ERR_REFUSED when it has not, ERR_SYS. */

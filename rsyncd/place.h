@@ -33,7 +33,7 @@ struct place_from {
 	bool shared;         /* out: it was */
 	unsigned char *room; /* PLACE_ROOM bytes */
 };
-#define PLACE_ROOM (256 * 1024)
+#define PLACE_ROOM (8 * DIGEST_PART) /* whose parts are hashed together */
 int place_copy(int top, const struct manifest_entry *entry,
 	       struct place_from *from, struct digest *hash, struct err *e);
 

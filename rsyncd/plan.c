@@ -9,24 +9,20 @@
 #define ROUNDS 3
 #define UNKNOWN INT64_MIN
 #define NEVER INT64_MAX
-
-/* Where a content is in the packs. */
-struct spot {
-	const unsigned char *head;
-	uint32_t pack, blob;
-};
+#define SLOW_SOME 3 /* times: no lane is free for more than that */
 
 struct planning {
 	const struct plan_in *in;
 	struct plan *p;
 	int64_t **cost; /* [delta][op], with all that it stands on */
-	/* [delta]: the time of all its gzip ops, and bytes with them */
-	struct {
-		uint64_t work_ms, bytes;
-	} * gzip;
+	/* [delta]: the time of all its gzip ops, and bytes with them; and of
+	 * symbols where there are such */
+	struct work {
+		uint64_t ms, bytes;
+	} * gzip, *symbols;
+	bool *small; /* [delta]: its small symbols are made beside the rest */
 	int64_t *want_cost;
-	struct spot *spot;
-	size_t spots;
+	struct plan_index *index;
 	uint64_t **gain;                 /* [pack][frame] */
 	const struct plan_want **framed; /* those that frames bring, by head */
 	size_t frameds;
@@ -34,30 +30,48 @@ struct planning {
 
 /* ---- patches ---- */
 
-/* Of one op that is gzip's. */
+/* Of one op that makes a gzip file again. */
 static uint64_t
 work_ms(const struct patch_op *op)
 {
+	if (op->kind == PATCH_SYMBOLS)
+		return op->new_raw <= PLAN_SYMBOLS_TINY
+			       ? 0
+			       : op->new_raw / (PLAN_SYMBOLS_SPEED / 1000);
 	return op->kind != PATCH_GZIP ? 0
 	       : op->level > 6        ? op->new_raw / (PLAN_GZIP_BEST / 1000)
 				      : op->new_raw / (PLAN_GZIP_SPEED / 1000);
 }
 
+static bool
+is_small(const struct patch_op *op)
+{
+	return op->kind == PATCH_SYMBOLS && op->new_raw <= PLAN_SYMBOLS_SMALL;
+}
+
 /* What making a gzip file again costs beside its pieces: what the wire could
- * bring in that time. As much of this work as takes no longer than the wire
- * takes for the delta hides behind it, the same share of each op. */
+ * bring in that time, which is longer where others work, too. As much of this
+ * work as takes no longer than the wire takes for the delta hides behind it,
+ * the same share of each op. */
 static uint64_t
 labour(const struct planning *g, size_t delta, const struct patch_op *op)
 {
-	uint64_t speed = g->in->speed, all_ms = g->gzip[delta].work_ms, wire_ms;
+	const struct work *all =
+		op->kind == PATCH_GZIP ? &g->gzip[delta] : &g->symbols[delta];
+	uint64_t speed = g->in->speed, all_ms = all->ms;
+	double slow, work, wire; /* ms */
 
-	if (op->kind != PATCH_GZIP || speed == 0 || all_ms == 0)
+	if (work_ms(op) == 0 || speed == 0 || all_ms == 0)
 		return 0;
-	wire_ms = g->gzip[delta].bytes * 1000 / speed;
-	if (wire_ms >= all_ms)
+	slow = g->in->slow > 100 ? (double)g->in->slow / 100 : 1;
+	if (is_small(op) && g->small[delta] && slow <= SLOW_SOME)
 		return 0;
-	return (uint64_t)((double)work_ms(op) * (double)(all_ms - wire_ms) /
-			  (double)all_ms * (double)speed / 1000);
+	work = (double)all_ms * slow;
+	wire = (double)all->bytes * 1000 / (double)speed;
+	if (wire >= work)
+		return 0;
+	return (uint64_t)((double)work_ms(op) * slow * (work - wire) / work *
+			  (double)speed / 1000);
 }
 
 /* The newest table before `before` that can make this content, and the op. */
@@ -109,55 +123,6 @@ cost_of(struct planning *g, const unsigned char head[12], size_t before,
 }
 
 /* ---- frames ---- */
-
-static int
-by_head(const void *a, const void *b)
-{
-	const struct spot *x = a, *y = b;
-	int order = memcmp(x->head, y->head, 12);
-
-	return order ? order : x->pack < y->pack ? -1 : x->pack > y->pack;
-}
-
-static void
-index_packs(struct planning *g)
-{
-	size_t i, k, n = 0;
-
-	for (i = 0; i < g->in->packs; i++)
-		n += g->in->pack[i]->blobs;
-	g->spot = base_array(n, sizeof(*g->spot));
-	for (i = 0; i < g->in->packs; i++)
-		for (k = 0; k < g->in->pack[i]->blobs; k++)
-			g->spot[g->spots++] =
-				(struct spot){ g->in->pack[i]->blob[k].head,
-					       (uint32_t)i, (uint32_t)k };
-	qsort(g->spot, n, sizeof(*g->spot), by_head);
-}
-
-/* Of the first pack that has it, in this size. */
-static const struct spot *
-find_spot(const struct planning *g, const struct plan_want *w)
-{
-	size_t low = 0, high = g->spots;
-
-	while (low < high) {
-		size_t mid = (low + high) / 2;
-
-		if (memcmp(g->spot[mid].head, w->head, 12) < 0)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	for (; low < g->spots && memcmp(g->spot[low].head, w->head, 12) == 0;
-	     low++) {
-		const struct spot *s = &g->spot[low];
-
-		if (g->in->pack[s->pack]->blob[s->blob].size == w->size)
-			return s;
-	}
-	return NULL;
-}
 
 /* Do something with each frame that this want lacks; the sum of `fn`. */
 static uint64_t
@@ -225,22 +190,16 @@ first_choice(struct planning *g)
 
 	for (i = 0; i < g->in->wants; i++) {
 		struct plan_want *w = &g->in->want[i];
-		const struct spot *s = find_spot(g, w);
+		const bool framed = plan_index_find(g->index, w);
 
 		w->way = PLAN_NOWHERE;
-		if (s) {
-			w->pack = s->pack;
-			w->blob = s->blob;
-		} else {
-			w->pack = SIZE_MAX;
-		}
 		g->want_cost[i] = w->no_patch
 					  ? NEVER
 					  : cost_of(g, w->head, g->in->deltas,
 						    &delta, &op);
 		if (g->want_cost[i] != NEVER)
 			w->way = PLAN_PATCH;
-		else if (s)
+		else if (framed)
 			take_frames(g, w);
 		else
 			g->p->nowhere++;
@@ -312,6 +271,8 @@ list_framed(struct planning *g)
 {
 	size_t i;
 
+	if (g->in->deltas == 0) /* nobody will ask */
+		return;
 	g->framed = base_array(g->in->wants + 1, sizeof(*g->framed));
 	for (i = 0; i < g->in->wants; i++)
 		if (g->in->want[i].way == PLAN_FRAMES)
@@ -414,21 +375,41 @@ make_list(struct planning *g)
 				g->p->wire += g->in->pack[i]->frame[k].size;
 }
 
-static void
-weigh_gzip(struct planning *g, size_t delta)
+/* What it is when each content comes by its first op. */
+static struct work
+weigh(const struct patch_table *t, bool symbols)
 {
-	const struct patch_table *t = g->in->delta[delta];
 	const struct patch_piece *last = &t->piece[t->pieces - 1];
+	struct work w = { .bytes = last->at + last->size };
 	size_t i;
 
-	g->gzip[delta].bytes = last->at + last->size;
 	for (i = 0; i < t->ops; i++) {
-		const struct patch_op *plain = patch_plain(t, &t->op[i]);
+		const struct patch_op *op = &t->op[i];
+		const struct patch_op *next = patch_plain(t, op);
+		const bool first = i == 0 || patch_plain(t, op - 1) != op;
 
-		g->gzip[delta].work_ms += work_ms(&t->op[i]);
-		if (plain)
-			g->gzip[delta].bytes -= patch_size(t, plain);
+		/* or by its symbols, where it has some */
+		if (symbols && first && next && next->kind == PATCH_SYMBOLS)
+			w.bytes -= patch_size(t, op);
+		else if (first || (symbols && op->kind == PATCH_SYMBOLS))
+			w.ms += work_ms(op);
+		else
+			w.bytes -= patch_size(t, op);
 	}
+	return w;
+}
+
+static bool
+has_few_small(const struct patch_table *t)
+{
+	uint64_t raw = 0;
+	size_t i;
+
+	for (i = 0; i < t->ops; i++)
+		raw += is_small(&t->op[i]) && work_ms(&t->op[i]) > 0
+			       ? t->op[i].new_raw
+			       : 0;
+	return raw <= PLAN_SYMBOLS_SPEED / 1000 * PLAN_SMALL_MS;
 }
 
 static void
@@ -439,12 +420,16 @@ begin(struct planning *g)
 
 	g->cost = base_array(in->deltas + 1, sizeof(*g->cost));
 	g->gzip = base_array(in->deltas + 1, sizeof(*g->gzip));
+	g->symbols = base_array(in->deltas + 1, sizeof(*g->symbols));
+	g->small = base_array(in->deltas + 1, sizeof(*g->small));
 	for (i = 0; i < in->deltas; i++) {
 		g->cost[i] = base_array(in->delta[i]->ops + 1, sizeof(int64_t));
 		for (k = 0; k < in->delta[i]->ops; k++) {
 			g->cost[i][k] = UNKNOWN;
 		}
-		weigh_gzip(g, i);
+		g->gzip[i] = weigh(in->delta[i], false);
+		g->symbols[i] = weigh(in->delta[i], true);
+		g->small[i] = has_few_small(in->delta[i]);
 	}
 	g->want_cost = base_array(in->wants + 1, sizeof(*g->want_cost));
 	g->p->packs = in->packs;
@@ -456,7 +441,7 @@ begin(struct planning *g)
 		g->gain[i] =
 			base_array(in->pack[i]->frames + 1, sizeof(uint64_t));
 	}
-	index_packs(g);
+	g->index = plan_index_new(in->pack, in->packs);
 }
 
 static void
@@ -470,9 +455,11 @@ end(struct planning *g)
 		free(g->gain[i]);
 	free(g->cost);
 	free(g->gzip);
+	free(g->symbols);
+	free(g->small);
 	free(g->gain);
 	free(g->want_cost);
-	free(g->spot);
+	plan_index_free(g->index);
 	free(g->framed);
 }
 

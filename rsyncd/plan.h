@@ -6,8 +6,14 @@
 /* Where each content that is missing comes from, for the fewest bytes; but for
  * gzip files, which are slow to make again: a quick wire brings their plain
  * patches or frames sooner. Pure: from tables to a list. */
-#define PLAN_GZIP_SPEED 25000000 /* bytes that are deflated in a second */
-#define PLAN_GZIP_BEST 10000000  /* at levels above 6 */
+#define PLAN_GZIP_SPEED 25000000    /* bytes that are deflated in a second */
+#define PLAN_GZIP_BEST 10000000     /* at levels above 6 */
+#define PLAN_SYMBOLS_SPEED 60000000 /* of a text that become a gzip file */
+/* Texts that are made by one lane while others write and link, when all such
+ * of a delta take no longer than that. */
+#define PLAN_SYMBOLS_SMALL (4UL << 20)
+#define PLAN_SYMBOLS_TINY (512UL << 10) /* these take no time to speak of */
+#define PLAN_SMALL_MS 100
 
 enum plan_way { PLAN_NOWHERE, PLAN_PATCH, PLAN_FRAMES };
 
@@ -39,6 +45,8 @@ struct plan_in {
 	bool (*at_hand)(void *ctx, const unsigned char head[12], uint64_t size);
 	void *ctx;
 	uint64_t speed; /* bytes a second on the wire; 0: nobody knows */
+	unsigned slow;  /* percent of its time that work takes on a machine
+			   where others work, too; 0: 100 */
 };
 
 struct plan_patch {
@@ -58,6 +66,14 @@ struct plan {
 };
 
 struct plan *plan_make(const struct plan_in *in);
+
+/* Which pack has a content: the first one that has it in this size. */
+struct plan_index;
+struct plan_index *plan_index_new(const struct pack_table *const *pack,
+				  size_t packs);
+/* w->pack, w->blob; SIZE_MAX and false: none. */
+bool plan_index_find(const struct plan_index *x, struct plan_want *w);
+void plan_index_free(struct plan_index *x);
 
 /* A frame's bytes [*from, *to) are of the content that begins at `at`. */
 void plan_overlap(const struct pack_frame *f, uint64_t at, uint64_t size,

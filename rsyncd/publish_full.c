@@ -1,9 +1,10 @@
 /* Which frames of earlier packs serve this version, and what is packed anew.
- * They are read before they are relied upon: a disk's damage must not go on
- * into every later version. A reader takes a content from the first pack that
- * has it; the new pack stands first, so the packs are gone through in their
- * order: of each, the frames that are wanted nearly whole are used again, and
- * what else of ours is in it goes into the new one. */
+ * They are read before they are relied upon, and of a pack where one is damaged
+ * none is used: a disk's damage must not go on into every later version. A
+ * reader takes a content from the first pack that has it; the new pack stands
+ * first, so the packs are gone through in their order: of each, the frames that
+ * are wanted nearly whole are used again, and what else of ours is in it goes
+ * into the new one. */
 #include <stdio.h>
 #include <unistd.h>
 
@@ -33,8 +34,6 @@ struct candidate {
 	const struct full *f;
 	struct pack_table *t;
 	bool *kept;       /* by frame */
-	bool *bad;        /* by frame: its bytes are not what they were */
-	bool *read;       /* by frame: and that is known */
 	uint64_t *wanted; /* raw bytes, by frame */
 };
 
@@ -51,8 +50,6 @@ candidate_open(struct candidate *c, const struct full *f,
 		return 0;
 	}
 	c->kept = base_array(c->t->frames + 1, sizeof(*c->kept));
-	c->bad = base_array(c->t->frames + 1, sizeof(*c->bad));
-	c->read = base_array(c->t->frames + 1, sizeof(*c->read));
 	c->wanted = base_array(c->t->frames + 1, sizeof(*c->wanted));
 	return 1;
 }
@@ -62,8 +59,6 @@ candidate_clear(struct candidate *c)
 {
 	pack_table_free(c->t);
 	free(c->kept);
-	free(c->bad);
-	free(c->read);
 	free(c->wanted);
 }
 
@@ -135,7 +130,7 @@ choose_frames(struct candidate *c)
 	size_t i;
 
 	for (i = 0; i < c->t->frames; i++)
-		c->kept[i] = !c->bad[i];
+		c->kept[i] = true;
 	while (dropped) {
 		dropped = false;
 		count_wanted(c);
@@ -164,14 +159,12 @@ find_bad(struct candidate *c, const struct seal_file *file)
 					       f->at, f->size, f->hash };
 		struct err why = { 0 };
 
-		if (!c->kept[i] || c->read[i])
+		if (!c->kept[i])
 			continue;
-		c->read[i] = true;
 		buf_reset(&bytes);
 		if (shelf_read(c->f->p->shelf->trees, &p, &bytes, &why) == 0)
 			continue;
 		publish_say(c->f->p, "packed anew: %s", why.text);
-		c->bad[i] = true;
 		found++;
 	}
 	return found;
@@ -235,12 +228,10 @@ try_pack(struct full *f, const struct seal_file *file)
 	if (f->p->seal->fulls >= SOURCES_MAX ||
 	    is_listed(f->p->seal, file->path) || !candidate_open(&c, f, file))
 		return;
-	do {
-		choose_frames(&c);
-		saved = kept_bytes(&c);
-		if (saved <= TABLE_TIMES * table)
-			return;
-	} while (find_bad(&c, file) > 0);
+	choose_frames(&c);
+	saved = kept_bytes(&c);
+	if (saved <= TABLE_TIMES * table || find_bad(&c, file) > 0)
+		return;
 	settle(f, &c);
 	f->p->result->reused += saved;
 	list_full(f->p->seal, file);
@@ -351,19 +342,16 @@ mark_first(struct full *f, const struct seal_file *first)
 	}
 }
 
-/* A pack of others stays, unless what we have of it is damaged. */
+/* A pack of others stays, unless something in it is damaged: also what we do
+ * not need, or nobody could be rid of that pack. */
 static void
 keep_pack(struct full *f, const struct seal_file *file)
 {
 	AUTO_CLEAR(candidate) c = { 0 };
-	size_t i;
 
 	if (!candidate_open(&c, f, file))
 		return;
 	memset(c.kept, true, c.t->frames);
-	count_wanted(&c);
-	for (i = 0; i < c.t->frames; i++)
-		c.kept[i] = c.wanted[i] > 0;
 	if (find_bad(&c, file) > 0)
 		return;
 	settle(f, &c);

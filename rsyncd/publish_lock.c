@@ -69,9 +69,9 @@ publish_lock_all(const char *top, struct lock *all, struct lock **roles,
 	int failed = 0;
 	size_t i;
 
-	if (lock_take(all, all_path, 0, e) < 0)
+	if (lock_take(all, all_path, 0, e) < 0 ||
+	    shelf_roles(top, &names, e) < 0)
 		return -1;
-	names = shelf_roles(top);
 	for (i = 0; names[i] && !failed; i++) {
 		AUTO_FREE char *path = lock_of_role(top, names[i]);
 
@@ -87,17 +87,9 @@ publish_lock_all(const char *top, struct lock *all, struct lock **roles,
 
 /* ---- what interrupted work left ---- */
 
-/* A version may be called as what file_replace leaves for a moment. */
-static bool
-is_folder(const char *path)
-{
-	struct stat st;
-
-	return lstat(path, &st) == 0 && S_ISDIR(st.st_mode);
-}
-
-/* Remove `dir`/NAME, a folder or not, where NAME is `head` and what mkdtemp
- * made of it. */
+/* Remove `dir`/NAME, a folder or not (a version may be called as what
+ * file_replace leaves for a moment), where NAME is `head` and what mkdtemp made
+ * of it. */
 static int
 sweep(const char *dir, const char *head, bool folder, struct err *e)
 {
@@ -110,7 +102,7 @@ sweep(const char *dir, const char *head, bool folder, struct err *e)
 
 		if (str_starts(names[i], head) &&
 		    strlen(names[i]) == strlen(head) + RANDOM_LEN &&
-		    is_folder(path) == folder)
+		    dir_exists(path) == folder)
 			failed = dir_remove(path, e);
 	}
 	names_free(names);

@@ -70,8 +70,8 @@ int view_make(struct publishing *p, const struct view_twin *twin, size_t twins,
 int view_open(const struct publishing *p, struct err *e);
 /* Make it visible. Does nothing when it is. */
 int view_show(struct publishing *p, struct err *e);
-/* The default metadata for each way from an older version to this one that has
- * none; publish_metadata.c. */
+/* Metadata for each way from an older version to this one that has none: what
+ * the tree brings for it, else the usual one; publish_metadata.c. */
 int view_metadata(const struct publishing *p, struct err *e);
 
 /* ---- publish_full.c ---- */

@@ -53,11 +53,13 @@ make_files(struct publishing *p, const struct seal *old, struct err *e)
 static int
 move_files(struct publishing *p, const char *dir, struct err *e)
 {
-	char **names = dir_names(p->work);
+	char **names;
 	int failed = 0;
 	size_t i;
 
-	for (i = 0; names && names[i] && !failed; i++) {
+	if (dir_list(p->work, &names, e) < 0)
+		return -1;
+	for (i = 0; names[i] && !failed; i++) {
 		AUTO_FREE char *from = base_printf("%s/%s", p->work, names[i]);
 		AUTO_FREE char *to = base_printf("%s/%s", dir, names[i]);
 

@@ -20,53 +20,6 @@
 #define PROBE (1UL << 20) /* bytes of the few */
 #define LARGE (1024 * 1024)
 
-/* ---- nothing to do ---- */
-
-/* Does everything stand as recorded, by stat alone? 1, 0, -1. */
-static int
-stands(const struct job *j, const struct manifest *m, struct err *e)
-{
-	size_t i;
-
-	for (i = 0; i < m->len; i++) {
-		int is = stand_stat(j->into, &m->entry[i], NULL, e);
-
-		if (is != STAND_SAME)
-			return is < 0 ? -1 : 0;
-	}
-	return 1;
-}
-
-/* What the last pull into this folder left: 1: it is what is asked for. */
-static int
-is_done(struct job *j, struct err *e)
-{
-	const struct pull_opts *o = j->o;
-	const struct head *h = &j->head;
-	AUTO(manifest) m = NULL;
-	AUTO(seal) s = NULL;
-	int known = o->record ? record_read(o->record, o->trust, &s, &m, e) : 0;
-	int same;
-
-	if (known <= 0) /* a record that cannot be read counts for nothing */
-		return known < 0 && e->kind == ERR_SYS ? -1 : 0;
-	if (str_eq(s->role, h->role) && str_eq(s->version, h->version) &&
-	    s->revision > h->revision)
-		return err_set(e, ERR_REFUSED,
-			       "%s %s: its revision %llu is older than the one "
-			       "that is here: somebody replays old files",
-			       s->role, s->version,
-			       (unsigned long long)h->revision);
-	if (!str_eq(s->root, h->root) || j->into < 0)
-		return 0;
-	same = stands(j, m, e);
-	if (same > 0) {
-		j->r->files = m->len;
-		j->r->bytes = m->bytes;
-	}
-	return same;
-}
-
 static int
 check_serial(const struct job *j, struct err *e)
 {
@@ -116,11 +69,17 @@ is_probe(const struct job *j, struct round *r, const struct content *c)
 	const struct patch_table *t = j->route.table[0];
 	const struct patch_op *op = patch_find(t, c->hash.b);
 
-	if (!op || op->kind == PATCH_GZIP || r->bytes >= PROBE ||
-	    patch_size(t, op) > PROBE / 8)
+	if (!op || op->kind == PATCH_GZIP || op->kind == PATCH_SYMBOLS ||
+	    r->bytes >= PROBE || patch_size(t, op) > PROBE / 8)
 		return false;
 	r->bytes += patch_size(t, op);
 	return true;
+}
+
+static bool
+is_missing(const struct want *w)
+{
+	return w->state == WANT_MISSING && !w->linking;
 }
 
 static void
@@ -134,8 +93,7 @@ list_wants(const struct job *j, struct round *r, bool probe)
 		const struct content *c = contents_at(j->h.contents, i);
 		struct plan_want *w = &r->want[r->len];
 
-		if (j->want[i].state != WANT_MISSING ||
-		    (probe && !is_probe(j, r, c)))
+		if (!is_missing(&j->want[i]) || (probe && !is_probe(j, r, c)))
 			continue;
 		memcpy(w->head, c->hash.b, sizeof(w->head));
 		w->size = c->size;
@@ -157,6 +115,7 @@ make_plan(struct job *j, struct round *r)
 		.at_hand = base_at_hand,
 		.ctx = j,
 		.speed = source_speed(j->src),
+		.slow = source_slow(j->src),
 	};
 
 	plan_free(r->plan);
@@ -229,7 +188,8 @@ plan_round(struct job *j, struct round *r, struct err *e)
 		return no_pack_has(j, r, e);
 	if (mend_look(j, r->want, r->content, r->len, &r->mending, e) < 0)
 		return -1;
-	make_plan(j, r);
+	if (r->mending.found > 0)
+		make_plan(j, r);
 	return 0;
 }
 
@@ -239,7 +199,7 @@ count_missing(const struct job *j)
 	size_t i, n = contents_len(j->h.contents), missing = 0;
 
 	for (i = 0; i < n; i++)
-		missing += j->want[i].state == WANT_MISSING;
+		missing += is_missing(&j->want[i]);
 	return missing;
 }
 
@@ -256,6 +216,8 @@ run_round(struct job *j, struct round *r, struct err *e)
 static void
 name_way(struct job *j, const struct round *r)
 {
+	if (j->r->way != PULL_NOTHING) /* of what was there to link, no more */
+		return;
 	if (!j->o->base)
 		j->r->way = PULL_FULL;
 	else if (r->plan->patches == 0)
@@ -314,8 +276,11 @@ keep_record(struct job *j, struct err *e)
 		return 0;
 	if (j->manifest_zst.len == 0)
 		frame_store_text(j->m->text, j->m->text_len, &j->manifest_zst);
-	return record_write(j->o->record, j->seal_text, j->manifest_zst.at,
-			    j->manifest_zst.len, e);
+	if (record_write(j->o->record, j->seal_text, j->manifest_zst.at,
+			 j->manifest_zst.len, e) < 0)
+		return -1;
+	done_keep(j, j->seal->hash);
+	return 0;
 }
 
 /* A record of what was there promises too much from now on. */
@@ -330,19 +295,34 @@ forget_record(const struct job *j)
 	unlink(path);
 }
 
+/* What the base does not give comes over the wire. */
+static int
+bring(struct job *j, struct err *e)
+{
+	if (base_share(j, e) < 0 || base_prove(j, e) < 0)
+		return -1;
+	return fetch_all(j, e);
+}
+
 static int
 fill(struct job *j, struct err *e)
 {
+	int bad;
+
 	if (into_through(j, e) < 0)
 		return -1;
-	if (!j->o->dry_run && (into_room(j, e) < 0 || into_folders(j, e) < 0))
-		return -1;
-	if (base_share(j, e) < 0 || base_prove(j, e) < 0)
-		return -1;
-	if (fetch_all(j, e) < 0)
-		return -1;
+	base_choose(j);
 	if (j->o->dry_run)
-		return 0;
+		return bring(j, e);
+	link_begin(j);
+	aside_begin(j);
+	bad = link_read(j, e) < 0 ? -1 : bring(j, e);
+	if (aside_end(j, bad == 0, e) < 0 || bad < 0)
+		return -1;
+	link_end(j);
+	/* what became no link after all */
+	if (bring(j, e) < 0)
+		return -1;
 	if (into_finish(j, e) < 0)
 		return -1;
 	return keep_record(j, e);
@@ -351,17 +331,21 @@ fill(struct job *j, struct err *e)
 static int
 run(struct job *j, struct err *e)
 {
-	int done;
+	int done = 0;
 
+	if (!j->o->record_only && done_read(j, e) < 0)
+		return -1;
 	if (release_head(j, e) < 0)
 		return -1;
-	done = j->o->record_only ? 0 : is_done(j, e);
+	if (!j->o->record_only)
+		done = done_is(j, e);
 	if (done != 0)
 		return done < 0 ? -1 : 0;
 	if (release_read(j, e) < 0 || base_open(j, e) < 0 ||
 	    check_serial(j, e) < 0)
 		return -1;
-	if (route_find(j, e) < 0 || release_manifest(j, e) < 0)
+	if (route_find(j, e) < 0 || release_manifest(j, e) < 0 ||
+	    base_ready(j, e) < 0)
 		return -1;
 	if (j->o->record_only)
 		return keep_record(j, e);
@@ -384,10 +368,13 @@ job_clear(struct job *j)
 	if (j->m && j->h.contents)
 		holders_clear(&j->h);
 	manifest_free(j->m);
+	manifest_free(j->done.m);
+	seal_free(j->done.seal);
 	seal_free(j->seal);
 	free(j->seal_text);
 	buf_clear(&j->manifest_zst);
 	free(j->entry);
+	free(j->link_from);
 	free(j->want);
 	if (j->work >= 0)
 		close(j->work);

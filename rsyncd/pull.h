@@ -73,8 +73,8 @@ struct pull_result {
 
 /* ERR_REFUSED: signature, serial, or a folder that is not ours to fill;
  * ERR_PEER: the source has it not, or damaged beyond repeat; ERR_SYS: it
- * could not be written (no room: said before the first byte where it
- * can be known). */
+ * could not be written (no room: said before the first byte is written where
+ * it can be known). */
 int pull(const struct pull_opts *opts, struct pull_result *out, struct err *e);
 
 /* ---- verify ---- */
@@ -99,6 +99,10 @@ int64_t verify(const struct verify_opts *opts, struct err *e);
  * Checked against `trust`. 0: none there. 1: read. -1: ERR_*. */
 int record_read(const char *folder, const struct sign_trust *trust,
 		struct seal **seal, struct manifest **manifest, struct err *e);
+/* The same with the manifest's text, which is the one that the seal names, of
+ * seal->manifest.place.raw bytes. */
+int record_text(const char *folder, const struct sign_trust *trust,
+		struct seal **seal, char **manifest, struct err *e);
 int record_write(const char *folder, const char *seal_text,
 		 const void *manifest_zst, size_t len, struct err *e);
 

@@ -10,8 +10,7 @@
 #include "rsyncd/pull.h"
 
 static int
-read_manifest(const char *path, const struct seal *s, struct manifest **out,
-	      struct err *e)
+read_text(const char *path, const struct seal *s, char **out, struct err *e)
 {
 	AUTO_FREE char *zst = NULL, *text = NULL;
 	char root[HASH_HEX];
@@ -23,16 +22,17 @@ read_manifest(const char *path, const struct seal *s, struct manifest **out,
 		return -1;
 	if (frame_unpack_text(zst, len, s->manifest.place.raw, &text, e) < 0)
 		return err_add(e, "%s", path);
-	hash_hex(text, s->manifest.place.raw, root);
+	digest_hex_of(text, s->manifest.place.raw, root);
 	if (!str_eq(root, s->root))
 		return err_set(e, ERR_INPUT, "%s: is not that of the seal",
 			       path);
-	return manifest_parse(out, text, s->manifest.place.raw, path, e);
+	*out = STEAL(text);
+	return 0;
 }
 
 int
-record_read(const char *folder, const struct sign_trust *trust,
-	    struct seal **seal, struct manifest **manifest, struct err *e)
+record_text(const char *folder, const struct sign_trust *trust,
+	    struct seal **seal, char **manifest, struct err *e)
 {
 	AUTO_FREE char *seal_path = base_printf("%s/seal", folder);
 	AUTO_FREE char *manifest_path = base_printf("%s/manifest.zst", folder);
@@ -44,7 +44,24 @@ record_read(const char *folder, const struct sign_trust *trust,
 		return 0;
 	if (file_read(seal_path, SEAL_TEXT_MAX, &text, &len, e) < 0 ||
 	    seal_read(&s, text, len, trust, seal_path, e) < 0 ||
-	    read_manifest(manifest_path, s, manifest, e) < 0)
+	    read_text(manifest_path, s, manifest, e) < 0)
+		return -1;
+	*seal = STEAL(s);
+	return 1;
+}
+
+int
+record_read(const char *folder, const struct sign_trust *trust,
+	    struct seal **seal, struct manifest **manifest, struct err *e)
+{
+	AUTO_FREE char *text = NULL;
+	AUTO(seal) s = NULL;
+	int there = record_text(folder, trust, &s, &text, e);
+
+	if (there <= 0)
+		return there;
+	if (manifest_parse(manifest, text, s->manifest.place.raw, folder, e) <
+	    0)
 		return -1;
 	*seal = STEAL(s);
 	return 1;

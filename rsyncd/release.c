@@ -21,18 +21,25 @@ place_of(const struct job *j, const char *path)
 	return base_printf("%.*s/%s", (int)len, where, path);
 }
 
+/* `tag`: see source_head; NULL. 1: *out is filled; 0: as the tag says. */
 static int
-read_head(struct job *j, const char *path, struct head *out, struct err *e)
+read_head(struct job *j, const char *path, char *tag, struct head *out,
+	  struct err *e)
 {
 	AUTO_FREE char *place = place_of(j, path);
 	AUTO_CLEAR(buf) text = { 0 };
-	int there = source_small(j->src, path, HEAD_TEXT_MAX, true, &text, e);
+	int there = source_head(j->src, path, HEAD_TEXT_MAX, tag, &text, e);
 
+	if (there == SOURCE_SAME)
+		return 0;
 	if (there == 0)
 		return err_set(e, ERR_PEER, "%s: not published there", place);
 	if (there < 0)
 		return -1;
-	return head_read(out, buf_text(&text), text.len, j->o->trust, place, e);
+	if (head_read(out, buf_text(&text), text.len, j->o->trust, place, e) <
+	    0)
+		return -1;
+	return 1;
 }
 
 /* Is this text the seal that was named? */
@@ -82,21 +89,37 @@ read_seal(struct job *j, const struct head *h, struct seal **seal, char **text,
 	return bad;
 }
 
-static int
-find_head(struct job *j, const char *version, struct head *out, struct err *e)
+static char *
+head_path(const char *role, const char *version)
 {
-	AUTO_FREE char *path =
-		version ? base_printf("%s/%s/HEAD", j->o->role, version)
-			: base_printf("%s/HEAD", j->o->role);
+	return version ? base_printf("%s/%s/HEAD", role, version)
+		       : base_printf("%s/HEAD", role);
+}
 
-	if (read_head(j, path, out, e) < 0)
-		return -1;
+char *
+release_place(const struct job *j)
+{
+	AUTO_FREE char *path = head_path(j->o->role, j->o->version);
+
+	return place_of(j, path);
+}
+
+/* As read_head. */
+static int
+find_head(struct job *j, const char *version, char *tag, struct head *out,
+	  struct err *e)
+{
+	AUTO_FREE char *path = head_path(j->o->role, version);
+	int got = read_head(j, path, tag, out, e);
+
+	if (got <= 0)
+		return got;
 	if (!str_eq(out->role, j->o->role) ||
 	    (version && !str_eq(out->version, version)))
 		return err_set(e, ERR_REFUSED,
 			       "%s: is of %s %s: somebody has exchanged files",
 			       path, out->role, out->version);
-	return 0;
+	return 1;
 }
 
 int
@@ -105,7 +128,7 @@ release_seal(struct job *j, const char *version, struct seal **seal,
 {
 	struct head h;
 
-	if (find_head(j, version, &h, e) < 0)
+	if (find_head(j, version, NULL, &h, e) < 0)
 		return -1;
 	return read_seal(j, &h, seal, text, e);
 }
@@ -115,13 +138,18 @@ release_head(struct job *j, struct err *e)
 {
 	const struct pull_opts *o = j->o;
 	struct head *h = &j->head;
+	int got;
 
 	if (!name_is_safe(o->role) || (o->version && !name_is_safe(o->version)))
 		return err_set(e, ERR_INPUT,
 			       "roles and versions are names of A-Z a-z 0-9 . "
 			       "_ - without a dot in front");
-	if (find_head(j, o->version, h, e) < 0)
+	got = find_head(j, o->version, j->done.tag, h, e);
+	if (got < 0)
 		return -1;
+	j->done.same = got == 0;
+	if (j->done.same)
+		head_of(h, j->done.seal);
 	snprintf(j->r->version, sizeof(j->r->version), "%s", h->version);
 	snprintf(j->r->root, sizeof(j->r->root), "%s", h->root);
 	j->r->serial = h->serial;
@@ -216,13 +244,15 @@ static int
 use_manifest(struct job *j, const char *text, size_t len, const char *name,
 	     struct err *e)
 {
-	char root[HASH_HEX];
+	AUTO(manifest) m = NULL;
 
-	hash_hex(text, len, root);
-	if (!str_eq(root, j->seal->root))
+	if (manifest_parse(&m, text, len, name, e) < 0)
+		return -1;
+	if (!str_eq(m->root, j->seal->root))
 		return err_set(e, ERR_INPUT, "%s: not the manifest of %s %s",
 			       name, j->seal->role, j->seal->version);
-	return manifest_parse(&j->m, text, len, name, e);
+	j->m = STEAL(m);
+	return 0;
 }
 
 static int
@@ -285,15 +315,15 @@ manifest_by_delta(struct job *j, struct err *e)
 {
 	const struct patch_table *t = j->route.table[0];
 	const char *path = j->route.file[0].path;
-	const struct manifest *old = j->base.m;
 	AUTO_CLEAR(buf) bytes = { 0 };
 	AUTO_FREE char *text = NULL;
-	size_t len;
+	size_t len, old_len;
+	const char *old = base_text(&j->base, &old_len);
 
 	if (manifest_pieces(j, t, path, &bytes, e) < 0)
 		return -1;
-	if (patch_manifest(t, bytes.at, bytes.len, old->text, old->text_len,
-			   &text, &len, e) < 0)
+	if (patch_manifest(t, bytes.at, bytes.len, old, old_len, &text, &len,
+			   e) < 0)
 		return -1;
 	return use_manifest(j, text, len, path, e);
 }
@@ -304,7 +334,7 @@ release_manifest(struct job *j, struct err *e)
 	struct err why = { 0 };
 
 	if (j->route.chain && j->route.len == 1 &&
-	    str_eq(j->route.table[0]->from, j->base.m->root)) {
+	    str_eq(j->route.table[0]->from, j->base.root)) {
 		if (manifest_by_delta(j, &why) == 0)
 			return 0;
 		if (why.kind == ERR_REFUSED || why.kind == ERR_SYS) {

@@ -78,22 +78,39 @@ room_of(struct rooms *r, const struct job *j, const char *folder)
 	return &r->at[i];
 }
 
-/* Entries come in the order of their folders, so the last folder's answer does
- * for most. */
+/* The folder that an entry is in. Entries come in the order of their folders:
+ * the last answer does for most. */
+struct above {
+	const char *path; /* of an entry in it, or NULL */
+	size_t len, entry;
+};
+
+static size_t
+find_above(struct above *a, const struct manifest *m, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	size_t len = slash ? (size_t)(slash - path) : 0;
+	AUTO_FREE char *up = NULL;
+
+	if (a->path && len == a->len && memcmp(a->path, path, len) == 0)
+		return a->entry;
+	up = slash ? base_strndup(path, len) : base_strdup(".");
+	*a = (struct above){ path, len,
+			     (size_t)(manifest_find(m, up) - m->entry) };
+	return a->entry;
+}
+
 static void
 count_needs(struct rooms *r, const struct job *j)
 {
 	const struct sharable shared = what_is_shared(j);
 	size_t *number = base_array(j->m->len + 1, sizeof(*number));
+	struct above last = { 0 };
 	size_t i;
 
 	for (i = 0; i < j->m->len; i++) {
 		const struct manifest_entry *x = &j->m->entry[i];
-		const char *slash = strrchr(x->path, '/');
-		AUTO_FREE char *up =
-			slash ? base_strndup(x->path, (size_t)(slash - x->path))
-			      : base_strdup(".");
-		size_t above = number[manifest_find(j->m, up) - j->m->entry];
+		size_t above = number[find_above(&last, j->m, x->path)];
 		struct room *own =
 			x->type == 'd' ? room_of(r, j, x->path) : NULL;
 

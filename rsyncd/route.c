@@ -173,11 +173,11 @@ route_find(struct job *j, struct err *e)
 	size_t at, i;
 	int bad = 0;
 
-	if (!j->base.m || str_eq(j->base.m->root, j->seal->root))
+	if (!j->o->base || str_eq(j->base.root, j->seal->root))
 		return 0;
 	node[0].seal = j->seal;
 	snprintf(node[0].root, HASH_HEX, "%s", j->seal->root);
-	at = search_base(&s, j->base.m->root, whole_size(j->seal));
+	at = search_base(&s, j->base.root, whole_size(j->seal));
 	if (at != SIZE_MAX)
 		bad = load_chain(&s, at, e);
 	else if (!j->base.seal)

@@ -9,7 +9,7 @@
 
 #include "rsyncd/seal.h"
 
-#define SEAL_FIRST "edeploy-seal 1\nhash blake2b-256\n"
+#define SEAL_FIRST "edeploy-seal 1\nhash " DIGEST_NAME "\n"
 #define HEAD_FIRST "edeploy-head 1\n"
 
 static void
@@ -62,7 +62,7 @@ seal_text(struct seal *s)
 		   (unsigned long long)s->entries,
 		   (unsigned long long)s->bytes);
 	put_files(&b, s);
-	hash_hex(buf_text(&b), b.len, s->hash);
+	digest_hex_of(buf_text(&b), b.len, s->hash);
 	return buf_take(&b);
 }
 

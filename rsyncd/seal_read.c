@@ -266,8 +266,10 @@ take_body(struct reader *r, struct seal *s)
 {
 	if (take(r, "edeploy-seal", 1) < 0 || take(r, "hash", 1) < 0)
 		return -1;
-	if (!str_eq(r->word[1], "blake2b-256"))
-		return bad(r, "a hash that this program does not know");
+	if (!str_eq(r->word[1], DIGEST_NAME))
+		return bad(r, "a hash that this program does not know (it "
+			      "wants " DIGEST_NAME "): publish it again, both "
+			      "with programs of one version");
 	return take_names(r, s->role, s->version) < 0 ||
 			       take_one_number(r, "serial", &s->serial) < 0 ||
 			       take_one_number(r, "revision", &s->revision) <

@@ -13,8 +13,7 @@
 struct sharing {
 	struct job *j;
 	struct walk_look *pool[LANES_MAX];
-	size_t *todo;        /* contents */
-	uint32_t *link_from; /* of our entry: one of the base's, or none */
+	size_t *todo; /* contents */
 	size_t len;
 };
 
@@ -123,9 +122,9 @@ link_base(struct sharing *s, int lane, const struct content *c, uint32_t entry,
 	struct digest d;
 	int got;
 
-	if (s->link_from[entry] == HOLDERS_END)
+	if (j->link_from[entry] == HOLDERS_END)
 		return 0;
-	from = &j->base.m->entry[s->link_from[entry]];
+	from = &j->base.m->entry[j->link_from[entry]];
 	got = walk_look(s->pool[lane], j->base.fd, from->path, &is, e);
 	if (got < 0)
 		return -1;
@@ -144,7 +143,7 @@ link_base(struct sharing *s, int lane, const struct content *c, uint32_t entry,
 		return -1;
 	if (got < 0 || !digest_eq(&d, &x->hash))
 		return place_remove(j->into, x->path, false, e);
-	j->base.right[c->at] = s->link_from[entry];
+	j->base.right[c->at] = j->link_from[entry];
 	j->base.state[c->at] = BASE_RIGHT;
 	j->entry[entry] = ENTRY_DONE;
 	__atomic_add_fetch(&j->r->shared, 1, __ATOMIC_RELAXED);
@@ -208,14 +207,26 @@ share_tick(void *ctx, struct err *e)
 	return stage_tick(s->j, e);
 }
 
-/* The base's inode for this entry: of the same path first, each once, or two
- * of our files would be one. */
+/* The base's entry at this path, or NULL. Both manifests have the same order,
+ * so that *at moves along with the paths that are asked for. */
+static const struct manifest_entry *
+same_path(const struct manifest *m, size_t *at, const char *path)
+{
+	int order = -1;
+
+	while (*at < m->len &&
+	       (order = manifest_path_cmp(m->entry[*at].path, path)) < 0)
+		(*at)++;
+	return order == 0 ? &m->entry[*at] : NULL;
+}
+
+/* The base's inode for this entry: of the same path first (`same`), each once,
+ * or two of our files would be one. */
 static uint32_t
 choose_link(struct job *j, const struct manifest_entry *x,
-	    const struct content *c)
+	    const struct content *c, const struct manifest_entry *same)
 {
 	struct base *b = &j->base;
-	const struct manifest_entry *same = manifest_find(b->m, x->path);
 	uint32_t at = b->h.first[c->at];
 
 	if (same && same->type == 'f' && same->size == x->size &&
@@ -230,26 +241,27 @@ choose_link(struct job *j, const struct manifest_entry *x,
 	return HOLDERS_END;
 }
 
-static void
-choose(struct sharing *s)
+void
+base_choose(struct job *j)
 {
-	struct job *j = s->j;
-	size_t i;
+	size_t i, at = 0;
 
+	j->link_from = base_array(j->m->len + 1, sizeof(*j->link_from));
 	for (i = 0; i < j->m->len; i++) {
 		const struct manifest_entry *x = &j->m->entry[i];
 		const struct content *c;
 
-		s->link_from[i] = HOLDERS_END;
+		j->link_from[i] = HOLDERS_END;
 		if (!j->base.m || x->type != 'f' || x->size == 0 ||
 		    j->entry[i] != ENTRY_ABSENT || share_of(j, x) != PULL_LINK)
 			continue;
 		c = contents_find(j->base.h.contents, &x->hash);
 		if (!c)
 			continue;
-		s->link_from[i] = choose_link(j, x, c);
-		if (s->link_from[i] != HOLDERS_END)
-			j->base.linked[s->link_from[i]] = true;
+		j->link_from[i] = choose_link(
+			j, x, c, same_path(j->base.m, &at, x->path));
+		if (j->link_from[i] != HOLDERS_END)
+			j->base.linked[j->link_from[i]] = true;
 	}
 }
 
@@ -264,9 +276,10 @@ list_todo(struct sharing *s)
 
 	for (i = 0; i < n; i++) {
 		const struct content *c = contents_at(j->h.contents, i);
-		bool held = j->want[i].state == WANT_HERE ||
-			    (j->base.m &&
-			     contents_find(j->base.h.contents, &c->hash));
+		bool held = !j->want[i].linking &&
+			    (j->want[i].state == WANT_HERE ||
+			     (j->base.m &&
+			      contents_find(j->base.h.contents, &c->hash)));
 		bool some = false;
 
 		for (at = j->h.first[i]; held && at != HOLDERS_END;
@@ -286,18 +299,16 @@ base_share(struct job *j, struct err *e)
 {
 	size_t n = contents_len(j->h.contents);
 	AUTO_FREE size_t *todo = base_array(n + 1, sizeof(*todo));
-	AUTO_FREE uint32_t *from = base_array(j->m->len + 1, sizeof(*from));
-	struct sharing s = { .j = j, .todo = todo, .link_from = from };
+	struct sharing s = { .j = j, .todo = todo };
 	struct lanes_each each = { .threads = j->threads,
 				   .work = share_one,
 				   .tick = share_tick,
 				   .ctx = &s };
 	int i, bad;
 
-	choose(&s);
-	if (link_untouched(j, from, e) < 0)
-		return -1;
 	stage_begin(j, "look", list_todo(&s));
+	if (s.len > 0 && aside_folders(j, e) < 0)
+		return -1;
 	each.count = s.len;
 	for (i = 0; i < j->threads; i++)
 		s.pool[i] = walk_look_new();

@@ -74,12 +74,14 @@ keep_newest(struct shelf_version *v, struct seal *s)
 static int
 read_waiting(struct shelf_version *v, const char *dir, struct err *e)
 {
-	char **names = dir_names(dir);
+	char **names;
 	char key[SIGN_ID];
 	int failed = 0;
 	size_t i;
 
-	for (i = 0; names && names[i] && !failed; i++) {
+	if (dir_list(dir, &names, e) < 0)
+		return -1;
+	for (i = 0; names[i] && !failed; i++) {
 		AUTO_FREE char *path = base_printf("%s/%s", dir, names[i]);
 		struct seal *s = NULL;
 
@@ -138,25 +140,19 @@ by_serial(const void *a, const void *b)
 	return (n > m) - (n < m);
 }
 
-static bool
-is_folder(const char *path)
+static int
+read_versions(struct shelf *s, const char *dir, struct err *e)
 {
-	struct stat st;
-
-	return lstat(path, &st) == 0 && S_ISDIR(st.st_mode);
-}
-
-static void
-read_versions(struct shelf *s, const char *dir)
-{
-	char **names = dir_names(dir);
+	char **names;
 	size_t i;
 
-	for (i = 0; names && names[i]; i++) {
+	if (dir_list(dir, &names, e) < 0)
+		return -1;
+	for (i = 0; names[i]; i++) {
 		AUTO_FREE char *path = base_printf("%s/%s", dir, names[i]);
 		struct shelf_version v = { 0 };
 
-		if (!name_is_safe(names[i]) || !is_folder(path))
+		if (!name_is_safe(names[i]) || !dir_exists(path))
 			continue;
 		snprintf(v.name, sizeof(v.name), "%s", names[i]);
 		read_version(s, &v);
@@ -168,6 +164,7 @@ read_versions(struct shelf *s, const char *dir)
 	names_free(names);
 	if (s->len > 0)
 		qsort(s->at, s->len, sizeof(*s->at), by_serial);
+	return 0;
 }
 
 int
@@ -183,9 +180,8 @@ shelf_open(struct shelf **out, const char *top, const char *role, struct err *e)
 	s->trees = base_printf("%s/trees", top);
 	snprintf(s->role, sizeof(s->role), "%s", role);
 	dir = base_printf("%s/%s", s->trees, role);
-	if (read_head(&s->head, dir, e) < 0)
+	if (read_head(&s->head, dir, e) < 0 || read_versions(s, dir, e) < 0)
 		return -1;
-	read_versions(s, dir);
 	*out = STEAL(s);
 	return 0;
 }
@@ -251,25 +247,26 @@ shelf_serial(const struct shelf *s)
 	return max;
 }
 
-char **
-shelf_roles(const char *top)
+int
+shelf_roles(const char *top, char ***out, struct err *e)
 {
 	AUTO_FREE char *dir = base_printf("%s/trees", top);
-	char **names = dir_names(dir);
+	char **names;
 	size_t i, kept = 0;
 
-	if (!names)
-		return base_alloc(sizeof(*names));
+	if (dir_list(dir, &names, e) < 0)
+		return -1;
 	for (i = 0; names[i]; i++) {
 		AUTO_FREE char *path = base_printf("%s/%s", dir, names[i]);
 
-		if (name_is_safe(names[i]) && is_folder(path))
+		if (name_is_safe(names[i]) && dir_exists(path))
 			names[kept++] = names[i];
 		else
 			free(names[i]);
 	}
 	names[kept] = NULL;
-	return names;
+	*out = names;
+	return 0;
 }
 
 int

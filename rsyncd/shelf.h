@@ -43,8 +43,8 @@ const struct seal *shelf_seal(const struct shelf_version *v);
 /* The highest serial that was given out, 0 for none. */
 uint64_t shelf_serial(const struct shelf *s);
 
-/* The roles below TOP/trees, sorted, NULL-ended; names_free. Never NULL. */
-char **shelf_roles(const char *top);
+/* The roles below TOP/trees, sorted, NULL-ended; names_free. ERR_SYS. */
+int shelf_roles(const char *top, char ***names, struct err *e);
 
 /* "ROLE[/VERSION]": the newest version when none is said. *v points into
  * *out. ERR_INPUT: not such a name; ERR_REFUSED: there is none. */

@@ -5,12 +5,12 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "lib/base.h"
 #include "lib/beneath.h"
 #include "lib/clock.h"
 #include "lib/http_stream.h"
+#include "rsyncd/pace.h"
 #include "rsyncd/source.h"
 
 #define TRIES 30
@@ -20,6 +20,8 @@
 #define FOLDER_PIECE (256 * 1024)
 #define SPEED_BYTES_MIN (128 * 1024)
 
+_Static_assert(SOURCE_TAG == HTTP_TAG, "tags go from one to the other");
+
 struct source {
 	struct source_opts o;
 	char *where; /* without a "/" at its end */
@@ -28,6 +30,7 @@ struct source {
 	int file_fd; /* of the file that was read last */
 	char *file;
 	char *piece; /* FOLDER_PIECE */
+	struct pace *pace;
 	uint64_t bytes;
 	uint64_t speed;    /* of the last span */
 	uint64_t taken_us; /* what its taker used */
@@ -63,6 +66,7 @@ source_open(struct source **out, const struct source_opts *opts, struct err *e)
 	s->o.tries = opts->tries ? opts->tries : TRIES;
 	s->o.pause_max_s = opts->pause_max_s ? opts->pause_max_s : PAUSE_MAX_S;
 	s->dirfd = s->file_fd = -1;
+	s->pace = pace_new();
 	if (is_url(s->where)) {
 		const struct http_stream_opts h = { .ca = opts->ca,
 						    .stall_s = opts->stall_s,
@@ -97,6 +101,7 @@ source_close(struct source *s)
 		close(s->file_fd);
 	free(s->file);
 	free(s->piece);
+	pace_free(s->pace);
 	free(s->where);
 	free(s);
 }
@@ -113,13 +118,10 @@ source_speed(const struct source *s)
 	return s->speed;
 }
 
-static uint64_t
-now_us(void)
+unsigned
+source_slow(const struct source *s)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+	return pace_slow(s->pace);
 }
 
 /* The first bytes of all may come quicker than the rest: what shapes a wire
@@ -147,13 +149,13 @@ static int
 take_some(void *ctx, const void *bytes, size_t len, struct err *e)
 {
 	struct taking *t = ctx;
-	uint64_t begun_us = now_us();
+	uint64_t begun_us = pace_us(t->s->pace);
 	int got;
 
 	t->s->bytes += len;
 	t->got += len;
 	got = t->take(t->ctx, bytes, len, e);
-	t->s->taken_us += now_us() - begun_us;
+	t->s->taken_us += pace_us(t->s->pace) - begun_us;
 	t->refused = got < 0;
 	return got;
 }
@@ -380,18 +382,27 @@ drop_small(struct taking *t)
 
 static int
 fetch_small(struct source *s, const char *path, size_t max, bool fresh,
-	    struct buf *out, struct err *e)
+	    char *tag, struct buf *out, struct err *e)
 {
 	AUTO_FREE char *url = base_printf("%s/%s", s->where, path);
+	char fresh_tag[HTTP_TAG];
 	struct small m = { out, out->len, max, url };
 	struct taking t = { .s = s, .take = keep_small, .ctx = &m };
-	struct http_get g = {
-		.url = url, .fresh = fresh, .take = take_some, .ctx = &t
-	};
+	struct http_get g = { .url = url,
+			      .fresh = fresh,
+			      .known = tag,
+			      .tag = tag ? fresh_tag : NULL,
+			      .take = take_some,
+			      .ctx = &t };
+	const bool asked = tag && *tag;
 	int status = 0;
 
 	if (ask(&t, &g, drop_small, &status, e) < 0)
 		return -1;
+	if (status == 304 && asked)
+		return SOURCE_SAME;
+	if (tag) /* not before: another try must ask for what is known */
+		memcpy(tag, fresh_tag, SOURCE_TAG);
 	if (status == 200)
 		return 1;
 	return status == 404 || status == 410 ? 0 : answered(url, status, e);
@@ -403,8 +414,25 @@ int
 source_small(struct source *s, const char *path, size_t max, bool fresh,
 	     struct buf *out, struct err *e)
 {
-	return s->http ? fetch_small(s, path, max, fresh, out, e)
+	return s->http ? fetch_small(s, path, max, fresh, NULL, out, e)
 		       : read_small(s, path, max, out, e);
+}
+
+int
+source_head(struct source *s, const char *path, size_t max, char *tag,
+	    struct buf *out, struct err *e)
+{
+	if (s->http)
+		return fetch_small(s, path, max, true, tag, out, e);
+	if (tag)
+		*tag = '\0';
+	return read_small(s, path, max, out, e);
+}
+
+bool
+source_tag_is_safe(const char *tag)
+{
+	return http_tag_is_safe(tag);
 }
 
 int
@@ -415,12 +443,12 @@ source_range(struct source *s, const struct source_span *span,
 {
 	struct taking t = { .s = s, .take = take, .ctx = ctx };
 
-	uint64_t begun_us = now_us(), before = s->bytes;
+	uint64_t begun_us = pace_us(s->pace), before = s->bytes;
 	int got;
 
 	s->taken_us = 0;
 	got = s->http ? fetch_range(&t, span, e) : read_range(&t, span, e);
 
-	note_speed(s, s->bytes - before, now_us() - begun_us);
+	note_speed(s, s->bytes - before, pace_us(s->pace) - begun_us);
 	return got;
 }

@@ -32,6 +32,16 @@ void source_close(struct source *s);
 int source_small(struct source *s, const char *path, size_t max, bool fresh,
 		 struct buf *out, struct err *e);
 
+/* HEAD: as source_small, fresh. `tag` (or NULL): in, what an earlier answer was
+ * called, or ""; out, what this one is called, or "". SOURCE_SAME: it is still
+ * the one that `tag` names, and nothing is added to `out`. */
+#define SOURCE_TAG 96
+#define SOURCE_SAME 2
+int source_head(struct source *s, const char *path, size_t max, char *tag,
+		struct buf *out, struct err *e);
+/* May this be sent as a tag? */
+bool source_tag_is_safe(const char *tag);
+
 /* Past every cache, since what one keeps may be damaged. Those that do not heed
  * Cache-Control heed another name: ?again=N. */
 enum source_fresh { SOURCE_ANY, SOURCE_FRESH, SOURCE_RENAMED };
@@ -56,7 +66,10 @@ int source_range(struct source *s, const struct source_span *span,
 uint64_t source_bytes(const struct source *s);
 
 /* Bytes a second of the last span that was long enough to tell, with all that
- * asking takes and without what the taker does meanwhile; 0 before that. */
+ * asking takes; without what the taker does meanwhile, and without the time in
+ * which others had the processor (pace.h). 0 before that. */
 uint64_t source_speed(const struct source *s);
+/* And how much longer work takes, in percent, since others work, too. */
+unsigned source_slow(const struct source *s);
 
 #endif

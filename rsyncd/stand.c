@@ -184,7 +184,7 @@ strangers_in(struct strangers *s, const char *path, struct err *e)
 			close(fd);
 		return 0;
 	}
-	while (bad == 0 && (x = readdir(d))) {
+	for (errno = 0; bad == 0 && (x = readdir(d)); errno = 0) {
 		AUTO_FREE char *full =
 			str_eq(path, ".")
 				? base_strdup(x->d_name)
@@ -195,6 +195,8 @@ strangers_in(struct strangers *s, const char *path, struct err *e)
 			continue;
 		bad = s->stranger(s->ctx, full, e);
 	}
+	if (bad == 0 && errno)
+		bad = err_sys(e, "%s", path);
 	closedir(d);
 	return bad;
 }

@@ -1,6 +1,8 @@
 /* The wire's side: frames and pieces in the order of their files, to workers
  * with a bounded queue between. Frames come first, then patches, in the order
- * of the plan: whatever a patch stands on has begun before it. */
+ * of the plan: whatever a patch stands on has begun before it. Those of a delta
+ * that stands alone come in turns, so that neither wire nor workers wait for
+ * each other. */
 #include "rsyncd/take.h"
 
 #include <errno.h>
@@ -13,16 +15,25 @@
 /* Compressed bytes that wait or are decoded: at most four frames of the usual
  * kind, and never less than one of the largest. */
 #define BUDGET (20UL << 20)
+/* More, where a worker has a large gzip file to make again: the room behind its
+ * pieces is free only when it has ended, and the wire goes on meanwhile. */
+#define BUDGET_GZIP (20UL << 20)
+#define LONG_MIN (8UL << 20)
+#define HEAVY_SHARE 4 /* of its result, a patch */
+#define HEAVY_MIN                                                              \
+	(512UL << 10) /* what lies between two ranges may come twice */
 
 static int
 work(void *ctx, int lane, struct load *load, struct err *e)
 {
 	struct take *t = ctx;
 
+	if (aside_folders(t->j, e) < 0)
+		return -1;
 	if (load->job < t->frames)
 		return take_frame(t, lane, load, e);
-	return take_is_small(t, load) ? take_small(t, lane, load, e)
-				      : take_patch(t, lane, load, e);
+	return take_is_small(t, lane, load) ? take_small(t, lane, load, e)
+					    : take_patch(t, lane, load, e);
 }
 
 static int
@@ -144,6 +155,7 @@ give_frames(struct take *t, size_t pack, struct err *e)
 		base_array(table->frames + 1, sizeof(*piece));
 	struct fetch_list list = { .path = j->seal->full[pack].path,
 				   .piece = piece,
+				   .hold = BUDGET,
 				   .give = give,
 				   .room = room,
 				   .unroom = unroom,
@@ -165,11 +177,55 @@ give_frames(struct take *t, size_t pack, struct err *e)
 	return fetch_pieces(j->src, &list, e);
 }
 
-/* A piece cannot be had: no patch of this delta from its own on is made, and
- * their contents come from frames in the next round. One that was begun is
+/* What one worker has long to do comes first, what is nearly as large as its
+ * result in the middle: the wire works on it while the workers have others. */
+enum turn { TURN_LONG, TURN_FIRST, TURN_HEAVY, TURN_REST, TURNS };
+
+/* Is it a gzip file, which a worker has long with? */
+static bool
+is_made_again(const struct patch_op *op)
+{
+	return op->kind == PATCH_GZIP || op->kind == PATCH_SYMBOLS;
+}
+
+static bool
+is_heavy(const struct patch_table *table, const struct patch_op *op)
+{
+	return !is_made_again(op) && patch_size(table, op) > HEAVY_MIN &&
+	       patch_size(table, op) > op->new_size / HEAVY_SHARE;
+}
+
+/* In a chain, what a patch stands on must have begun before it. */
+static void
+choose_turns(struct take *t)
+{
+	const struct patch_table *table;
+	uint64_t sum = 0;
+	size_t i;
+
+	t->turn = base_array(t->p->patches + 1, sizeof(*t->turn));
+	if (t->j->route.len != 1)
+		return;
+	table = t->j->route.table[0];
+	for (i = 0; i < t->p->patches; i++)
+		t->makes += table->op[t->p->patch[i].op].new_size;
+	for (i = 0; i < t->p->patches; i++) {
+		const struct patch_op *op = &table->op[t->p->patch[i].op];
+
+		t->turn[i] = is_heavy(table, op)       ? TURN_HEAVY
+			     : op->new_size > LONG_MIN ? TURN_LONG
+			     : sum < t->makes / 2      ? TURN_FIRST
+						       : TURN_REST;
+		sum += op->new_size;
+	}
+}
+
+/* A piece cannot be had: no patch of this list that has not been given is made,
+ * and their contents come from frames in the next round. One that was begun is
  * told by a load without bytes. */
 static int
-leave_delta(struct take *t, size_t delta, size_t damaged, struct err *e)
+leave_delta(struct take *t, size_t delta, enum turn turn, size_t damaged,
+	    struct err *e)
 {
 	const bool begun = t->next_job > 0;
 	struct load load = { .job = t->frames + damaged,
@@ -181,7 +237,7 @@ leave_delta(struct take *t, size_t delta, size_t damaged, struct err *e)
 	for (i = damaged + begun; i < t->p->patches; i++) {
 		const struct plan_patch *p = &t->p->patch[i];
 
-		if (p->delta != delta)
+		if (p->delta != delta || t->turn[i] != turn)
 			continue;
 		t->patch[i] = PATCH_FAILED;
 		if (p->want != SIZE_MAX)
@@ -193,7 +249,7 @@ leave_delta(struct take *t, size_t delta, size_t damaged, struct err *e)
 }
 
 static int
-give_patches(struct take *t, size_t delta, struct err *e)
+give_turn(struct take *t, size_t delta, enum turn turn, struct err *e)
 {
 	struct job *j = t->j;
 	const struct patch_table *table = j->route.table[delta];
@@ -203,6 +259,7 @@ give_patches(struct take *t, size_t delta, struct err *e)
 	size_t i, k, damaged;
 	struct fetch_list list = { .path = j->route.file[delta].path,
 				   .piece = piece,
+				   .hold = BUDGET,
 				   .give = give,
 				   .room = room,
 				   .unroom = unroom,
@@ -210,11 +267,12 @@ give_patches(struct take *t, size_t delta, struct err *e)
 				   .damaged = &damaged };
 
 	for (i = 0; i < t->p->patches; i++) {
+		const struct plan_patch *p = &t->p->patch[i];
 		const struct patch_op *op;
 
-		if (t->p->patch[i].delta != delta)
+		if (p->delta != delta || t->turn[i] != turn)
 			continue;
-		op = &table->op[t->p->patch[i].op];
+		op = &table->op[p->op];
 		for (k = 0; k < op->pieces; k++) {
 			const struct patch_piece *x =
 				&table->piece[op->piece + k];
@@ -231,7 +289,18 @@ give_patches(struct take *t, size_t delta, struct err *e)
 	if (damaged == SIZE_MAX)
 		return -1;
 	*e = (struct err){ 0 };
-	return leave_delta(t, delta, of[damaged], e);
+	return leave_delta(t, delta, turn, of[damaged], e);
+}
+
+static int
+give_patches(struct take *t, size_t delta, struct err *e)
+{
+	enum turn turn;
+
+	for (turn = 0; turn < TURNS; turn++)
+		if (give_turn(t, delta, turn, e) < 0)
+			return -1;
+	return 0;
 }
 
 static int
@@ -278,6 +347,7 @@ begin(struct take *t, size_t wants)
 	t->coming = base_array(n + 1, sizeof(struct coming *));
 	t->patch = base_array(t->p->patches + 1, sizeof(*t->patch));
 	list_frames(t);
+	choose_turns(t);
 }
 
 static void
@@ -303,7 +373,24 @@ end(struct take *t)
 	free(t->coming);
 	free(t->want_of);
 	free(t->patch);
+	free(t->turn);
 	free(t->frame);
+}
+
+static size_t
+budget_of(const struct job *j, const struct plan *p)
+{
+	size_t i;
+
+	for (i = 0; i < p->patches; i++) {
+		const struct plan_patch *x = &p->patch[i];
+		const struct patch_op *op =
+			&j->route.table[x->delta]->op[x->op];
+
+		if (is_made_again(op) && op->new_size > LONG_MIN)
+			return BUDGET + BUDGET_GZIP;
+	}
+	return BUDGET;
 }
 
 int
@@ -314,7 +401,7 @@ take_planned(struct job *j, const struct take_plan *what, struct err *e)
 			  .want = what->want,
 			  .content = what->content };
 	struct lanes_opts o = { .threads = j->threads,
-				.budget = BUDGET,
+				.budget = budget_of(j, what->plan),
 				.work = work,
 				.tick = tick,
 				.ctx = &t };
@@ -323,8 +410,10 @@ take_planned(struct job *j, const struct take_plan *what, struct err *e)
 	begin(&t, what->wants);
 	stage_begin(j, "fetch", what->plan->wire);
 	t.lanes = lanes_new(&o);
-	if (what->mending)
-		bad = mend_begin(&t, what->mending, e);
+	if (what->mending && what->mending->found > 0)
+		bad = aside_folders(j, e) < 0
+			      ? -1
+			      : mend_begin(&t, what->mending, e);
 	if (bad == 0)
 		bad = give_all(&t, e);
 	end(&t);

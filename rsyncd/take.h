@@ -53,6 +53,8 @@ struct take {
 	struct lanes *lanes;
 	struct hands hand[LANES_MAX];
 	enum patch_state *patch; /* of plan->patch */
+	unsigned char *turn;     /* the same: when it is given */
+	uint64_t makes;          /* bytes of all patches of a lone delta */
 	size_t gate_used;
 	/* of loads, by job number: frames first, then patches */
 	struct {
@@ -74,7 +76,7 @@ void take_patch_ends(struct take *t, size_t number, bool made);
 
 /* ---- take_small.c ---- */
 
-bool take_is_small(const struct take *t, const struct load *load);
+bool take_is_small(const struct take *t, int lane, const struct load *load);
 int take_small(struct take *t, int lane, struct load *load, struct err *e);
 /* What is still in memory when all loads are done. */
 int take_small_end(struct take *t, struct err *e);
@@ -98,6 +100,7 @@ struct mending {
 		struct plan_part *ours; /* where each part is in `fd` */
 	} * from;
 	size_t wants;
+	size_t found; /* wants of which something is at hand */
 };
 int mend_look(struct job *j, struct plan_want *wants, const size_t *content,
 	      size_t n, struct mending *m, struct err *e);

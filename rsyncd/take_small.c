@@ -1,24 +1,28 @@
-/* Patches whose result is small are made in memory, several of them, and hashed
- * all together before the first file is made of them: most of an upgrade's
- * files, and hashing side by side takes half the time. */
+/* Patches whose result is not large are made in memory, several of them, and
+ * hashed all together before the first file is made of them: most of an
+ * upgrade's bytes, and hashing side by side takes half the time. */
 #include "rsyncd/take.h"
 
 #include "rsyncd/place.h"
 
-#define SMALL (1UL << 20) /* a result */
+#define SMALL (8UL << 20) /* a result */
 #define PREFIX (12UL << 20)
-#define BATCH (4UL << 20)
+#define BATCHES (40UL << 20) /* of all lanes together */
 #define BATCH_MOST 64
 
 struct batch {
-	unsigned char *bytes; /* BATCH */
-	size_t used, len;
+	unsigned char *bytes;
+	size_t room, used, len;
 	struct made {
 		size_t number; /* of the patch */
 		unsigned char *bytes;
 		struct digest got;
 		uint32_t here; /* the first entry made of it, or HOLDERS_END */
 	} made[BATCH_MOST];
+	/* made[len], while its pieces come */
+	bool growing, broken;
+	size_t pieces, grown;
+	int base_fd;
 };
 
 void
@@ -26,6 +30,8 @@ batch_free(struct batch *b)
 {
 	if (!b)
 		return;
+	if (b->base_fd >= 0)
+		close(b->base_fd);
 	free(b->bytes);
 	free(b);
 }
@@ -63,18 +69,31 @@ look_base(void *ctx)
 	return true;
 }
 
+static bool
+small_prefixes(const struct patch_table *t, const struct patch_op *op)
+{
+	size_t i;
+
+	for (i = 0; i < op->pieces; i++)
+		if (t->piece[op->piece + i].base_len > PREFIX)
+			return false;
+	return true;
+}
+
 bool
-take_is_small(const struct take *t, const struct load *load)
+take_is_small(const struct take *t, int lane, const struct load *load)
 {
 	const size_t number = load->job - t->frames;
 	const struct patch_op *op = op_of(t, number);
+	const struct batch *b = t->hand[lane].batch;
 	struct looking l = { .t = t, .op = op };
 
+	if (load->part > 0)
+		return b && b->growing && b->made[b->len].number == number;
 	/* in a chain, others wait for what this one makes */
-	if (t->j->route.len != 1 || load->part > 0 || !load->last ||
-	    op->pieces != 1 || op->new_size > SMALL ||
+	if (t->j->route.len != 1 || op->new_size > SMALL ||
 	    t->p->patch[number].want == SIZE_MAX ||
-	    t->j->route.table[0]->piece[op->piece].base_len > PREFIX)
+	    !small_prefixes(t->j->route.table[0], op))
 		return false;
 	if (op->kind == PATCH_WHOLE)
 		return true;
@@ -170,65 +189,132 @@ empty(struct take *t, struct batch *b, struct err *e)
 
 /* ---- making ---- */
 
+static struct batch *
+batch_new(const struct take *t)
+{
+	struct batch *b = base_alloc(sizeof(*b));
+
+	b->room = BATCHES / (size_t)t->j->threads;
+	if (b->room < SMALL)
+		b->room = SMALL;
+	if (b->room > t->makes)
+		b->room = (size_t)t->makes;
+	b->bytes = base_large(b->room);
+	b->base_fd = -1;
+	return b;
+}
+
+/* The hand is ready for the pieces of this patch. */
 static int
-make(struct take *t, struct hands *h, size_t number, const struct load *load,
-     struct err *e)
+begin_small(struct take *t, struct hands *h, size_t number, struct err *e)
+{
+	const struct patch_op *op = op_of(t, number);
+	struct batch *b;
+
+	if (!h->room)
+		h->room = patch_room_new();
+	if (!h->batch)
+		h->batch = batch_new(t);
+	b = h->batch;
+	if ((b->len == BATCH_MOST || op->new_size > b->room - b->used) &&
+	    empty(t, b, e) < 0)
+		return -1;
+	b->made[b->len] = (struct made){ .number = number,
+					 .bytes = b->bytes + b->used,
+					 .here = HOLDERS_END };
+	b->growing = true;
+	b->broken = false;
+	b->pieces = b->grown = 0;
+	patch_room_forget(h->room);
+	return 0;
+}
+
+static int
+grow(struct take *t, struct hands *h, const struct load *load, struct err *e)
 {
 	struct batch *b = h->batch;
-	const struct patch_table *table = t->j->route.table[0];
-	const struct patch_op *op = op_of(t, number);
-	AUTO_CLOSE int fd = -1;
-	struct made *x = &b->made[b->len];
+	const struct patch_op *op = op_of(t, b->made[b->len].number);
+	const struct patch_piece *p =
+		&t->j->route.table[0]->piece[op->piece + b->pieces];
 
-	if (op->kind != PATCH_WHOLE)
-		fd = base_content(t->j, op->old_head, op->old_size, e);
-	if (op->kind != PATCH_WHOLE && fd < 0)
+	if (!load->bytes || b->pieces == op->pieces ||
+	    p->raw > op->new_size - b->grown)
+		return err_set(e, ERR_INPUT, "not the pieces of this patch");
+	if (op->kind != PATCH_WHOLE && b->base_fd < 0)
+		b->base_fd = base_content(t->j, op->old_head, op->old_size, e);
+	if (op->kind != PATCH_WHOLE && b->base_fd < 0)
 		return -1;
-	*x = (struct made){ .number = number,
-			    .bytes = b->bytes + b->used,
-			    .here = HOLDERS_END };
-	if (patch_take_small(h->room, &table->piece[op->piece], fd, load->bytes,
-			     load->len, x->bytes, e) < 0)
+	if (patch_take_piece_to(h->room, p, b->base_fd, load->bytes, load->len,
+				b->made[b->len].bytes + b->grown, e) < 0)
 		return -1;
-	b->used += (size_t)op->new_size;
-	b->len++;
+	b->pieces++;
+	b->grown += p->raw;
 	return 0;
+}
+
+/* 0: it goes on, or this patch gives nothing; -1: the pull cannot. */
+static int
+judge(struct batch *b, int bad, struct err *e)
+{
+	if (bad == 0)
+		return 0;
+	b->broken = true;
+	if (e->kind != ERR_INPUT)
+		return -1;
+	*e = (struct err){ 0 };
+	return 0;
+}
+
+static void
+end_small(struct take *t, struct batch *b)
+{
+	const size_t number = b->made[b->len].number;
+	const struct patch_op *op = op_of(t, number);
+
+	if (b->base_fd >= 0)
+		close(b->base_fd);
+	b->base_fd = -1;
+	b->growing = false;
+	if (!b->broken && b->grown == op->new_size) {
+		b->used += b->grown;
+		b->len++;
+		return;
+	}
+	lanes_lock(t->lanes);
+	take_patch_ends(t, number, false);
+	lanes_wake(t->lanes);
 }
 
 int
 take_small(struct take *t, int lane, struct load *load, struct err *e)
 {
 	struct hands *h = &t->hand[lane];
-	const size_t number = load->job - t->frames;
-	const uint64_t size = op_of(t, number)->new_size;
 
-	if (!h->room)
-		h->room = patch_room_new();
-	if (!h->batch) {
-		h->batch = base_alloc(sizeof(*h->batch));
-		h->batch->bytes = base_alloc(BATCH);
-	}
-	if ((h->batch->len == BATCH_MOST || size > BATCH - h->batch->used) &&
-	    empty(t, h->batch, e) < 0)
+	if (load->part == 0 && begin_small(t, h, load->job - t->frames, e) < 0)
 		return -1;
-	if (make(t, h, number, load, e) == 0)
-		return 0;
-	if (e->kind != ERR_INPUT)
+	if (!h->batch->broken && judge(h->batch, grow(t, h, load, e), e) < 0)
 		return -1;
-	*e = (struct err){ 0 };
-	lanes_lock(t->lanes);
-	take_patch_ends(t, number, false);
-	lanes_wake(t->lanes);
+	if (load->last)
+		end_small(t, h->batch);
 	return 0;
+}
+
+static int
+empty_hand(void *ctx, int lane, size_t i, struct err *e)
+{
+	struct take *t = ctx;
+
+	(void)lane;
+	return t->hand[i].batch ? empty(t, t->hand[i].batch, e) : 0;
 }
 
 int
 take_small_end(struct take *t, struct err *e)
 {
-	int i;
+	struct lanes_each each = { .threads = t->j->threads,
+				   .count = LANES_MAX,
+				   .work = empty_hand,
+				   .ctx = t };
 
-	for (i = 0; i < LANES_MAX; i++)
-		if (t->hand[i].batch && empty(t, t->hand[i].batch, e) < 0)
-			return -1;
-	return 0;
+	return lanes_each(&each, e);
 }

@@ -5,17 +5,14 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdatomic.h>
 #include <stdio.h>
 
 #include "lib/beneath.h"
 
 #include "rsyncd/look.h"
 #include "rsyncd/manifest_form.h"
-#include "rsyncd/team.h"
 #include "rsyncd/walk.h"
-
-#define CHUNK ((size_t)128 << 10) /* read at once, on a thread's stack */
+#include "rsyncd/walk_files.h"
 
 struct walker {
 	const struct walk_opts *opts;
@@ -23,9 +20,6 @@ struct walker {
 	struct arena *arena;
 	struct look *all;
 	size_t len, room;
-	struct look **file; /* those to be read */
-	size_t files;
-	atomic_ullong done, bytes;
 };
 
 /* ---- names ---- */
@@ -53,17 +47,6 @@ say(const struct walker *w, const char *path, const char *what)
 }
 
 static int
-gone(const char *path, struct err *e)
-{
-	char shown[LOOK_SHOWN];
-
-	return err_set(e, ERR_REFUSED,
-		       "%s changed while the tree was looked at: wait until "
-		       "nothing writes into it, and try again",
-		       look_shown(path, shown));
-}
-
-static int
 look_name(struct walker *w, int folder, const char *in, const char *name,
 	  struct err *e)
 {
@@ -86,7 +69,7 @@ look_name(struct walker *w, int folder, const char *in, const char *name,
 	kept = arena_copy(w->arena, path, (size_t)len);
 	there = look_at(&look, folder, name, kept, w->arena, e);
 	if (there == 0)
-		return gone(path, e);
+		return walk_changed(path, e);
 	if (there > 0 && look.entry.type)
 		add_look(w, &look);
 	else if (there > 0)
@@ -164,7 +147,7 @@ check_folders(const struct walker *w, struct err *e)
 		if (there == 0 || now.type != 'd' ||
 		    now.mtime_s != l->entry.mtime_s ||
 		    now.mtime_ns != l->entry.mtime_ns)
-			return gone(l->entry.path, e);
+			return walk_changed(l->entry.path, e);
 	}
 	return 0;
 }
@@ -211,85 +194,20 @@ find_hard_links(struct walker *w)
 /* ---- contents ---- */
 
 static int
-hash_file(struct walker *w, int fd, struct look *l, struct err *e)
-{
-	char shown[LOOK_SHOWN], chunk[CHUNK];
-	struct digest_run run;
-	uint64_t left = l->entry.size;
-	ssize_t got;
-
-	digest_begin(&run);
-	do {
-		got = read(fd, chunk, sizeof(chunk));
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return err_sys(e, "%s",
-				       look_shown(l->entry.path, shown));
-		if ((uint64_t)got > left)
-			return gone(l->entry.path, e);
-		digest_add(&run, chunk, (size_t)got);
-		left -= (uint64_t)got;
-		atomic_fetch_add_explicit(&w->bytes, (uint64_t)got,
-					  memory_order_relaxed);
-	} while (got != 0);
-	digest_end(&run, &l->entry.hash);
-	return left > 0 ? gone(l->entry.path, e) : 0;
-}
-
-static int
-read_file(void *ctx, size_t i, struct err *e)
-{
-	struct walker *w = ctx;
-	struct look *l = w->file[i], now;
-	const char *path = l->entry.path;
-	char shown[LOOK_SHOWN];
-	/* O_NONBLOCK: what has become a pipe meanwhile must not be waited for
-	 */
-	AUTO_CLOSE int fd =
-		open_beneath(w->top, path, O_RDONLY | O_NONBLOCK, 0);
-
-	if (fd < 0 && (errno == ENOENT || errno == ELOOP || errno == ENXIO))
-		return gone(path, e); /* removed, or no file any more */
-	if (fd < 0)
-		return err_sys(e, "%s", look_shown(path, shown));
-	if (hash_file(w, fd, l, e) < 0)
-		return -1;
-	if (l->thin) /* moves the place where is read */
-		l->entry.sparse = look_sparse(fd, l->entry.size);
-	if (look_fd(&now, fd, path, e) < 0)
-		return -1;
-	if (!look_same(l, &now))
-		return gone(path, e);
-	atomic_fetch_add_explicit(&w->done, 1, memory_order_relaxed);
-	return 0;
-}
-
-static void
-tell(void *ctx)
-{
-	struct walker *w = ctx;
-
-	if (w->opts->progress)
-		w->opts->progress(w->opts->ctx, atomic_load(&w->done),
-				  atomic_load(&w->bytes));
-}
-
-static int
 read_files(struct walker *w, struct err *e)
 {
-	struct team_opts team = { .threads = w->opts->threads,
-				  .part = read_file,
-				  .tick = tell,
-				  .ctx = w };
+	AUTO_FREE struct look **file = base_array(w->len + 1, sizeof(*file));
+	struct walk_files files = { .top = w->top,
+				    .file = file,
+				    .threads = w->opts->threads,
+				    .progress = w->opts->progress,
+				    .ctx = w->opts->ctx };
 	size_t i;
 
-	w->file = base_array(w->len, sizeof(struct look *));
 	for (i = 0; i < w->len; i++)
 		if (w->all[i].entry.type == 'f')
-			w->file[w->files++] = &w->all[i];
-	team.parts = w->files;
-	return team_run(&team, e);
+			file[files.len++] = &w->all[i];
+	return walk_files(&files, e);
 }
 
 /* ---- all of it ---- */
@@ -305,7 +223,6 @@ make_manifest(struct walker *w, struct manifest **out, struct err *e)
 	find_hard_links(w);
 	if (read_files(w, e) < 0 || check_folders(w, e) < 0)
 		return -1;
-	tell(w);
 	for (i = 0; i < w->len; i++)
 		manifest_add(m, &w->all[i].entry);
 	if (manifest_seal(m, e) < 0)
@@ -326,7 +243,6 @@ walk(const struct walk_opts *opts, struct manifest **out, struct err *e)
 	if (top < 0)
 		return err_sys(e, "%s", opts->dir);
 	ret = make_manifest(&w, out, e);
-	free(w.file);
 	free(w.all);
 	return ret < 0 ? err_add(e, "%s", opts->dir) : 0;
 }

@@ -125,10 +125,11 @@ reply_head(const struct request *r, int fd, const char *path, struct reply *out)
 		return;
 	}
 	hash_hex(text, (size_t)len, hash);
-	reply_header(out, "ETag", "\"%s\"", hash);
-	reply_header(out, "Content-Type", "text/plain; charset=utf-8");
+	/* short: who asks whether it is new gets and sends nothing else */
+	reply_header(out, "ETag", "\"%.24s\"", hash);
 	if (file_reply_known(r, out))
 		return;
+	reply_header(out, "Content-Type", "text/plain; charset=utf-8");
 	out->status = 200;
 	buf_add(&out->body, text, (size_t)len);
 }

@@ -7,8 +7,11 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))))
+from tap import check, end  # noqa: E402
+
 CTL = os.path.abspath(sys.argv[1])
-count = failed = 0
 DISK = "('disk', '$disk', 'size', 'gt(4)')"
 VM = {"state": "[('vm', 2)]", "vm.specs": f"[{DISK}]", "vm.configure": "--"}
 HP = {"hp.specs": "[('disk', '$d', 'size', 'gt(9)')]", "hp.configure": "--"}
@@ -78,15 +81,6 @@ ROWS = [
 ]
 
 
-def check(good, name, shown=""):
-    global count, failed
-    count += 1
-    failed += not good
-    print(f"{'' if good else 'not '}ok {count} - {name}", flush=True)
-    if not good:
-        print("# " + str(shown).replace("\n", "\n# "), flush=True)
-
-
 def said_of(files, *words):
     with tempfile.TemporaryDirectory() as site:
         for name, text in {**VM, **files}.items():
@@ -103,14 +97,14 @@ for name, files, code, told in ROWS:
     p, same, site = said_of(files, "--json")
     messages = [x["message"] for x in json.loads(p.stdout)]
     text = "\n".join(messages)
-    check(p.returncode == code and same and all(t in text for t in told) and
+    check(name,
+          p.returncode == code and same and all(t in text for t in told) and
           bool(messages) == bool(told) and
-          all(m.startswith(site) for m in messages), name, p.stdout + p.stderr)
+          all(m.startswith(site) for m in messages), p.stdout + p.stderr)
 many = ",\n".join("{'ip': '10.0.0.3'}" for _ in range(100))
 p, _, _ = said_of({"state": "[('vm', 100)]", "vm.cmdb": f"[{many}]"})
 lines = p.stdout.splitlines()
-check(p.returncode == 0 and "79 more values stand twice" in p.stdout and
-      len([x for x in lines if x.startswith("warning: ")]) == 21,
-      "hundreds of them are not all told", p.stdout)
-print(f"1..{count}")
-sys.exit(1 if failed else 0)
+check("hundreds of them are not all told",
+      p.returncode == 0 and "79 more values stand twice" in p.stdout and
+      len([x for x in lines if x.startswith("warning: ")]) == 21, p.stdout)
+sys.exit(end())

@@ -113,8 +113,7 @@ def main():
     finally:
         s.end()
     check_terminal()
-    print(f"1..{decision.count}")
-    return 1 if decision.failed else 0
+    return decision.end()
 
 
 sys.exit(main())

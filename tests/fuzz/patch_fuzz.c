@@ -10,6 +10,7 @@
 
 #include "rsyncd/gzip.h"
 #include "rsyncd/patch.h"
+#include "rsyncd/symbols.h"
 
 #define BASE 8192
 #define HEAD 8 /* kind, level, new size, raw size, prefix: see below */
@@ -50,6 +51,28 @@ base_fd(bool gzip)
 	assert(gzip_maker_end(m, &e) == 0);
 	gzip_maker_free(m);
 	return fd;
+}
+
+static int
+add_len(void *ctx, const void *bytes, size_t len, struct err *e)
+{
+	uint64_t *sum = ctx;
+
+	(void)bytes;
+	(void)e;
+	*sum += len;
+	return 0;
+}
+
+/* Of the symbols of the base. */
+static uint64_t
+text_size(int fd, uint64_t size)
+{
+	uint64_t len = 0;
+	struct err e = { 0 };
+
+	assert(symbols_read(fd, size, 10 * BASE, add_len, &len, &e) == 1);
+	return len;
 }
 
 struct sum {
@@ -95,7 +118,8 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
 	static const enum patch_kind kinds[] = { PATCH_WHOLE, PATCH_ZSTD,
-						 PATCH_GZIP, PATCH_RSYNC };
+						 PATCH_GZIP, PATCH_RSYNC,
+						 PATCH_SYMBOLS };
 	AUTO_CLOSE int tmp = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	AUTO_CLOSE int base = -1;
 	struct patch_piece piece = { 0 };
@@ -123,8 +147,12 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	op.header = head;
 	op.header_len = sizeof(head);
 	op.new_raw = piece.raw;
-	base = base_fd(op.kind == PATCH_GZIP);
+	base = base_fd(op.kind == PATCH_GZIP || op.kind == PATCH_SYMBOLS);
 	op.old_size = (uint64_t)lseek(base, 0, SEEK_END);
+	if (op.kind == PATCH_SYMBOLS)
+		op.old_raw = text_size(base, op.old_size);
+	if (piece.base_len > op.old_raw)
+		piece.base_len = (uint32_t)op.old_raw;
 	o.base_fd = base;
 	piece.size = (uint32_t)(len - HEAD);
 	digest_of(bytes + HEAD, len - HEAD, &piece.hash);

@@ -87,16 +87,16 @@ def test_pull(system, where, shelf):
         into = f"{where}/{share}"
         said, cost = pull(ctl, "V2", into, "--base", f"{where}/a", "--share",
                           share)
-        check(lab.same(shelf.view("big", "V2"), into) == "",
-              f"{system}, {share}: it is whole",
+        check(f"{system}, {share}: it is whole",
+              lab.same(shelf.view("big", "V2"), into) == "",
               lab.same(shelf.view("big", "V2"), into))
-        check((said["shared"] > 10) == (share == "reflink") and
-              (cost > SIZE) == (share == "copy") and cost < most,
-              f"{system}, {share}: {cost / MIB:.1f} MB of the disk", said)
+        check(f"{system}, {share}: {cost / MIB:.1f} MB of the disk",
+              (said["shared"] > 10) == (share == "reflink") and
+              (cost > SIZE) == (share == "copy") and cost < most, said)
     with open(f"{where}/reflink/usr/steady", "r+b") as f:
         f.write(b"somebody writes into the new one")
-    check(lab.same(shelf.view("big", "V1"), f"{where}/a") == "",
-          f"{system}: the old one stays as it was",
+    check(f"{system}: the old one stays as it was",
+          lab.same(shelf.view("big", "V1"), f"{where}/a") == "",
           lab.same(shelf.view("big", "V1"), f"{where}/a"))
 
 
@@ -107,10 +107,11 @@ def test_publish(system, where, tree):
     before = used(where)
     said = ctl.json("publish", "big", "V1", f"{where}/built")
     cost = used(where) - before - said["packed"]
-    check(cost < 6 * MIB, f"{system}: a view takes {cost / MIB:.1f} MB", said)
+    check(f"{system}: a view takes {cost / MIB:.1f} MB", cost < 6 * MIB, said)
     put(f"{where}/built/usr/steady", "the builder goes on")
-    check(ctl.run("fsck", "big", "--key", f"{DIR}/key.pub")[0] == 0,
-          f"{system}: and is its own", ctl.run("fsck", "big"))
+    check(f"{system}: and is its own",
+          ctl.run("fsck", "big", "--key", f"{DIR}/key.pub")[0] == 0,
+          ctl.run("fsck", "big"))
 
 
 def main():
@@ -125,7 +126,7 @@ def main():
     for system in SYSTEMS:
         lacks = missing(system)
         if lacks:
-            check(True, f"{system} # SKIP needs {lacks}")
+            check(f"{system} # SKIP needs {lacks}", True)
             continue
         where = f"{DIR}/{system}"
         make(system, where)

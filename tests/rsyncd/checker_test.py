@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """checker_test.py EDEPLOYCTL: what edeployctl publishes is what docs/formats.md
-says, by check_version.py, which was written from that text alone; and what is
-damaged is not. Prints TAP."""
+says, by check_version.py and check_more.py, written from that text alone; and
+what is damaged is not. Prints TAP."""
 import os
 import shutil
 import subprocess
@@ -19,7 +19,7 @@ ctl = lab.Ctl(os.path.abspath(sys.argv[1]), f"{DIR}/top", KEY)
 
 
 def judge(role, version, trees=None):
-    p = subprocess.run([sys.executable, f"{HERE}/check_version.py",
+    p = subprocess.run([sys.executable, f"{HERE}/check_more.py",
                         trees or ctl.trees(), role, version, KEY + ".pub"],
                        capture_output=True, text=True)
     return p.returncode, p.stdout + p.stderr
@@ -36,22 +36,22 @@ def publish():
             ("mysql", "1", later, "--on", "base"),
             ("none", "1", f"{DIR}/none")):
         code, _, err = ctl.run("publish", role, version, tree, *more)
-        check(code == 0, f"{role} {version} is published", err)
+        check(f"{role} {version} is published", code == 0, err)
 
 
 def test_good():
     for role, version in (("base", "1"), ("base", "2"), ("mysql", "1"),
                           ("none", "1")):
         code, said = judge(role, version)
-        check(code == 0 and "good" in said, f"{role} {version} is good", said)
+        check(f"{role} {version} is good", code == 0 and "good" in said, said)
     code, _, err = ctl.run("repack", "base", "2")
-    check(code == 0, "packed again", err)
+    check("packed again", code == 0, err)
     code, said = judge("base", "2")
-    check(code == 0 and "good" in said, "and good again", said)
+    check("and good again", code == 0 and "good" in said, said)
     names = os.listdir(ctl.trees("base", "2"))
     for kind in "full-", "from-1-", "marks-", "manifest-", "seal-":
-        check(any(n.startswith(kind) for n in names),
-              f"the version has a {kind}", names)
+        check(f"the version has a {kind}",
+              any(n.startswith(kind) for n in names), names)
 
 
 def live(role, version):
@@ -74,20 +74,20 @@ def test_damage():
             bad[at] ^= 1
             open(path, "wb").write(bad)
             code, said = judge("base", "2")
-            check(code != 0, f"{name}, byte {at} changed, is found", said)
+            check(f"{name}, byte {at} changed, is found", code != 0, said)
         open(path, "wb").write(good[:-1])
         code, said = judge("base", "2")
-        check(code != 0, f"{name}, cut by a byte, is found", said)
+        check(f"{name}, cut by a byte, is found", code != 0, said)
         open(path, "wb").write(good)
     code, said = judge("base", "2")
-    check(code == 0, "put back, it is good", said)
+    check("put back, it is good", code == 0, said)
 
 
 def test_exchange():
     shutil.copytree(ctl.trees(), f"{DIR}/other")
     shutil.copy(f"{DIR}/other/base/1/HEAD", f"{DIR}/other/base/2/HEAD")
     code, said = judge("base", "2", f"{DIR}/other")
-    check(code != 0, "the HEAD of another version is found", said)
+    check("the HEAD of another version is found", code != 0, said)
 
 
 publish()

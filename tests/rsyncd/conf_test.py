@@ -11,20 +11,14 @@ import sys
 import tempfile
 import time
 
+sys.path.insert(0, os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))))
+from tap import check, end  # noqa: E402
+
 DIR = tempfile.mkdtemp(prefix="rsyncd_test.")
 # a copy: the project may lie where only root may go
 CONF = shutil.copy(sys.argv[1], DIR + "/print-conf")
 TOP = DIR + "/the trees"
-count = failed = 0
-
-
-def check(good, name, shown=""):
-    global count, failed
-    count += 1
-    failed += not good
-    print(f"{'' if good else 'not '}ok {count} - {name}", flush=True)
-    if not good and shown:
-        print("# " + str(shown).replace("\n", "\n# "), flush=True)
 
 
 def put(path, text):
@@ -119,34 +113,35 @@ def test_daemon(user, tree):
     code, came, said = d.get("install/D1/role/")
     shown = dict(came)
     shadow = shown.pop("etc/shadow", None)
-    check(shown == WANT, f"{who}: a tree as it is, links as links",
+    check(f"{who}: a tree as it is, links as links", shown == WANT,
           (code, came, said))
-    check(shadow == (None if user else "root:*\n"),
-          f"{who}: what only root may read", (shadow, said))
+    check(f"{who}: what only root may read",
+          shadow == (None if user else "root:*\n"), (shadow, said))
     code, came, said = d.get("metadata/D1/role/")
-    check(code == 0 and came == {"D2/pre": "#!/bin/sh\n"},
-          f"{who}: the metadata", (code, came, said))
+    check(f"{who}: the metadata",
+          code == 0 and came == {"D2/pre": "#!/bin/sh\n"}, (code, came, said))
     p = subprocess.run(["rsync", d.url("install/")], capture_output=True,
                        text=True)
     code, came, _ = d.get("install/.role.publish-aB3dEf/")
-    check("D1" in p.stdout and "publish-" not in p.stdout and not came,
-          f"{who}: what is being published is not there", (p.stdout, came))
+    check(f"{who}: what is being published is not there",
+          "D1" in p.stdout and "publish-" not in p.stdout and not came,
+          (p.stdout, came))
     for path, words in WAYS_OUT:
         code, came, said = d.get(path, *words)
-        check("SECRET" not in str(came) + said,
-              f"{who}: no way out by {' '.join((*words, path))}", came)
+        check(f"{who}: no way out by {' '.join((*words, path))}",
+              "SECRET" not in str(came) + said, came)
     for words in (["-a", CONF, d.url("install/D1/role/new")],
                   ["-a", "--delete", f"{DIR}/outside/",
                    d.url("install/D1/role/")],
                   ["-a", "--remove-source-files", d.url("install/D1/role/"),
                    f"{DIR}/took"]):
         p = subprocess.run(["rsync", *words], capture_output=True, text=True)
-        check(p.returncode != 0 and os.path.exists(f"{tree}/etc/hostname") and
+        check(f"{who}: nothing is written: {' '.join(words[:-1])}",
+              p.returncode != 0 and os.path.exists(f"{tree}/etc/hostname") and
               not os.path.exists(f"{tree}/new") and
-              not os.path.exists(f"{tree}/secret"),
-              f"{who}: nothing is written: {' '.join(words[:-1])}", p.stderr)
+              not os.path.exists(f"{tree}/secret"), p.stderr)
     p = subprocess.run(["rsync", d.url("")], capture_output=True, text=True)
-    check("install" not in p.stdout, f"{who}: modules are not listed",
+    check(f"{who}: modules are not listed", "install" not in p.stdout,
           p.stdout)
     d.end()
 
@@ -157,17 +152,18 @@ def test_names():
         os.makedirs(f"{DIR}/{name}/install")
         p = subprocess.run([CONF, f"{DIR}/{name}"], capture_output=True,
                            text=True)
-        check(p.returncode == code and
+        check(f"a folder called {name!r}",
+              p.returncode == code and
               (f"path = {DIR}/{name}/install\n" in p.stdout) == (code == 0)
-              and bool(p.stderr) == (code != 0),
-              f"a folder called {name!r}", p.stdout + p.stderr)
+              and bool(p.stderr) == (code != 0), p.stdout + p.stderr)
     for words in ([], ["--help"]):
         p = subprocess.run([CONF, *words], capture_output=True, text=True)
-        check(p.returncode == 2 and "usage" in p.stderr and not p.stdout,
-              f"usage: {words}", p.stderr)
+        check(f"usage: {words}",
+              p.returncode == 2 and "usage" in p.stderr and not p.stdout,
+              p.stderr)
     p = subprocess.run([CONF, f"{DIR}/nowhere"], capture_output=True,
                        text=True)
-    check(p.returncode != 0 and not p.stdout, "a folder that is not there",
+    check("a folder that is not there", p.returncode != 0 and not p.stdout,
           p.stdout)
 
 
@@ -184,5 +180,4 @@ try:
     test_names()
 finally:
     shutil.rmtree(DIR)
-print(f"1..{count}")
-sys.exit(1 if failed else 0)
+sys.exit(end())

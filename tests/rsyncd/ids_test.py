@@ -7,9 +7,12 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))))
+from tap import check, end  # noqa: E402
+
 SEED, BUILD = sys.argv[1:]
 DIR = tempfile.mkdtemp(prefix="ids_test.")
-count = failed = 0
 ROOT = "root:x:0:0:root:/root:/bin/bash\n"
 MYSQL = "mysql:x:100:102:MySQL:/nonexistent:/bin/false\n"
 CHRONY = "_chrony:x:102:109::/var/lib/chrony:/usr/sbin/nologin\n"
@@ -30,15 +33,6 @@ ROWS = [
      "mysql is 99 in", None),
     ("a group has", ROOT, "mysql:x:99:\n", "mysql is 99 in", None),
 ]
-
-
-def check(good, name, shown=""):
-    global count, failed
-    count += 1
-    failed += not good
-    print(f"{'' if good else 'not '}ok {count} - {name}", flush=True)
-    if not good and shown:
-        print("# " + str(shown).replace("\n", "\n# "), flush=True)
 
 
 def put(path, text):
@@ -68,32 +62,31 @@ try:
         put(f"{new}/etc/group", group)
         code, said = seed(new)
         if want_group is None:
-            check(code == 1 and want in said, name, said)
+            check(name, code == 1 and want in said, said)
             continue
-        check(code == 0 and get(f"{new}/etc/passwd") == want
+        check(name, code == 0 and get(f"{new}/etc/passwd") == want
               and get(f"{new}/etc/group") == want_group
-              and not os.path.exists(f"{new}/etc/shadow"), name, said)
+              and not os.path.exists(f"{new}/etc/shadow"), said)
     put(f"{DIR}/new/etc/passwd", ROOT)
     put(f"{DIR}/new/etc/shadow", "root:*:1::::::\n")
     put(f"{DIR}/new/etc/gshadow", "root:*::\n")
     os.chmod(f"{DIR}/new/etc/shadow", 0o640)
     seed(f"{DIR}/new")
     shadow = get(f"{DIR}/new/etc/shadow")
-    check([line.split(":")[:2] for line in shadow.splitlines()]
+    check("nobody can log in",
+          [line.split(":")[:2] for line in shadow.splitlines()]
           == [["root", "*"], ["mysql", "!*"], ["_chrony", "!*"]]
-          and os.stat(f"{DIR}/new/etc/shadow").st_mode & 0o777 == 0o640,
-          "nobody can log in", shadow)
-    check("_chrony:!::" in get(f"{DIR}/new/etc/gshadow"), "groups as well")
+          and os.stat(f"{DIR}/new/etc/shadow").st_mode & 0o777 == 0o640, shadow)
+    check("groups as well", "_chrony:!::" in get(f"{DIR}/new/etc/gshadow"))
     p = subprocess.run([SEED, f"{DIR}/nothing", f"{DIR}/new"],
                        capture_output=True, text=True)
-    check(p.returncode == 1 and "has nobody in it" in p.stderr,
-          "no version there", p.stderr)
+    check("no version there",
+          p.returncode == 1 and "has nobody in it" in p.stderr, p.stderr)
     p = subprocess.run([BUILD, "tiny", "V2", DIR, "--ids-from", "V1"],
                        capture_output=True, text=True)
-    check(p.returncode == 1 and "--ids-from names a version" in p.stderr
-          and not os.path.exists(f"{DIR}/install/V2"),
-          "build-role wants it to be there", p.stderr)
+    check("build-role wants it to be there",
+          p.returncode == 1 and "--ids-from names a version" in p.stderr
+          and not os.path.exists(f"{DIR}/install/V2"), p.stderr)
 finally:
     shutil.rmtree(DIR)
-print(f"1..{count}")
-sys.exit(1 if failed else 0)
+sys.exit(end())

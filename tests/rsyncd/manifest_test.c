@@ -44,7 +44,8 @@ static const struct {
 } bad[] = {
 	{ "", "line 1: \"edeploy-manifest 1\" is missing" },
 	{ "edeploy-manifest 2\n", "line 1: \"edeploy-manifest 1\"" },
-	{ "edeploy-manifest 1\nhash sha256\n", "line 2: \"hash blake2b-256\"" },
+	{ "edeploy-manifest 1\nhash sha256\n",
+	  "line 2: \"hash blake2b-256-64k\"" },
 	{ "2 0\n", "the text is too short" },
 	{ "0 0\n", "not between 1 and 4000000" },
 	{ "999999999999999999999 0\n" TOP, "is more than" },
@@ -58,6 +59,7 @@ static const struct {
 	  "not the directory \".\"" },
 	{ "1 0\nd 755 0 0 1.000000000 a\n", "not the directory \".\"" },
 	{ "1 0\ns 755 0 0 1.000000000 .\n", "no line of d" },
+	{ "2 0\n" TOP "d 755" T "a\\xg0\n", "has a \\ that is none of" },
 	{ "1 0\nd 0755 0 0 1.000000000 .\n", "the mode is not octal" },
 	{ "1 0\nd 10755 0 0 1.000000000 .\n", "a blank is missing" },
 	{ "1 0\nd 8 0 0 1.000000000 .\n", "the mode is not octal" },
@@ -138,7 +140,7 @@ with_header(const char *counts, const char *body)
 {
 	const char *blank = strchr(counts, ' ');
 
-	return base_printf("edeploy-manifest 1\nhash blake2b-256\n"
+	return base_printf("edeploy-manifest 1\nhash blake2b-256-64k\n"
 			   "entries %.*s\nbytes %.*s\n%s",
 			   (int)(blank - counts), counts,
 			   (int)strcspn(blank + 1, "\n"), blank + 1, body);

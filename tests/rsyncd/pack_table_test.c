@@ -5,7 +5,7 @@
 
 #include "tests/test.h"
 
-#define HEAD "edeploy-pack 1\nhash blake2b-256\n"
+#define HEAD "edeploy-pack 1\nhash blake2b-256-64k\n"
 #define H "8f0cffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe1"
 #define S "8f0cfffffffffffffffffff1"
 #define F(size, raw) size " " raw " " H "\n"
@@ -24,7 +24,7 @@ static const struct {
 						      " 16777216\n",
 	  17825792, NULL },
 	{ "", 0, "line 1: \"edeploy-pack 1\" is missing" },
-	{ "edeploy-pack 1\nhash md5\n", 0, "line 2: \"hash blake2b-256\"" },
+	{ "edeploy-pack 1\nhash md5\n", 0, "line 2: \"hash blake2b-256-64k\"" },
 	{ HEAD "frames 1\nblobs 0\n", 0, "the text is too short" },
 	{ HEAD "frames 18446744073709551615\nblobs 0\n", 0, "too short" },
 	{ HEAD "frames 18446744073709551616\nblobs 0\n", 0, "is more than" },

@@ -20,6 +20,8 @@ static const struct {
 	size_t size;
 	unsigned noise; /* seed; 0: text that is packed well */
 } files[] = {
+	{ "etc/b.conf", 70, 15 }, /* what people edit, by itself */
+	{ "etc/a.ko", 500 * 1024, 16 },
 	{ "a/zz", 12, 1 },
 	{ "b/a.conf", 100, 2 },
 	{ "a/b.conf", 100, 3 },
@@ -28,16 +30,38 @@ static const struct {
 	{ "big", 512 * 1024, 6 },
 	{ "a/m1.so", 7 * MIB, 7 },
 	{ "a/m2.so", 7 * MIB, 0 },
-	{ "a/m3.so", 7 * MIB, 8 }, /* does not fit into the frame of m1, m2 */
+	{ "a/m3.so", 7 * MIB, 8 },
 	{ "a/m4.so", 8 * MIB - 1, 9 },
+	{ "a/n1.so", 5 * MIB, 12 },
+	{ "a/n2.so", 2 * MIB, 13 },
+	{ "a/n3.so", 2 * MIB, 14 }, /* does not fit to n1, n2 */
 	{ "a/large", 8 * MIB, 10 }, /* has its own frames, of 2 MiB */
 	{ "b/large2", 9 * MIB + 1, 11 },
 };
 
 static const size_t frames_want[] = {
-	/* 12 bytes to m2; m3 and m4; four of large; five of large2 */
-	0,       15 * MIB - 1, 2 * MIB, 2 * MIB, 2 * MIB, 2 * MIB,
-	2 * MIB, 2 * MIB,      2 * MIB, 2 * MIB, MIB + 1,
+	/* 1 MiB: those of etc, the first five; 2 MiB: one; else 2 and 4 MiB:
+	   each too large for it */
+	500 * 1024 + 70,
+	MIB / 2 + 312,
+	MIB / 2,
+	7 * MIB,
+	7 * MIB,
+	7 * MIB,
+	8 * MIB - 1,
+	/* 8 MiB: n1 and n2, n3 */
+	7 * MIB,
+	2 * MIB,
+	/* four of large, five of large2 */
+	2 * MIB,
+	2 * MIB,
+	2 * MIB,
+	2 * MIB,
+	2 * MIB,
+	2 * MIB,
+	2 * MIB,
+	2 * MIB,
+	MIB + 1,
 };
 
 static char top[] = "/tmp/edeploy-pack-XXXXXX";
@@ -194,7 +218,7 @@ check_table(const char *bytes, size_t len, const struct table_place *place,
 			 memcmp(t->frame, told_table->frame,
 				t->frames * sizeof(*t->frame)) == 0);
 	CHECK(0, t->frames == ARRAY_LEN(frames_want));
-	for (i = 1; i < t->frames; i++)
+	for (i = 0; i < t->frames && i < ARRAY_LEN(frames_want); i++)
 		CHECK(i, t->frame[i].raw == frames_want[i]);
 	raw = unpack(bytes, t);
 	CHECK(0, t->blobs == ARRAY_LEN(files));

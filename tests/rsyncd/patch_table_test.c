@@ -10,7 +10,7 @@
 #define S "8f0cfffffffffffffffffff1"
 #define S2 "8f0cfffffffffffffffffff2"
 #define G "1f8b08000000000000ff"
-#define HASHES "\nhash blake2b-256\n"
+#define HASHES "\nhash blake2b-256-64k\n"
 #define P(size, raw, at, len) "piece " size " " raw " " H " " at " " len "\n"
 #define HEAD                                                                   \
 	"edeploy-delta 1" HASHES "from " H "\nto " H                           \
@@ -20,6 +20,9 @@
 #define GZIP(size, old)                                                        \
 	"op gzip " S " 70 " S2 " " old " 1 6 8 " G                             \
 	" 700 900\n" P(size, "700", "0", "900")
+
+#define SYMBOLS(size)                                                          \
+	"op symbols " S " 70 " S2 " 90 1 700 900\n" P(size, "700", "0", "900")
 
 static const struct {
 	const char *text;
@@ -48,7 +51,8 @@ static const struct {
 				      " 1 1\n" P("8", "3", "0", "0"),
 	  20, NULL },
 	{ "", 0, "line 1: \"edeploy-delta 1\" is missing" },
-	{ "edeploy-delta 1\nhash md5\n", 0, "line 2: \"hash blake2b-256\"" },
+	{ "edeploy-delta 1\nhash md5\n", 0,
+	  "line 2: \"hash blake2b-256-64k\"" },
 	{ "edeploy-delta 1" HASHES "from " H "\nto " H "\nmanifest 0\nops 0\n",
 	  0, "0 pieces cannot be" },
 	{ HEAD "ops 0\n", 4, "the pieces do not add up to the file" },
@@ -120,6 +124,25 @@ static const struct {
 		  "8", "70", "0", "0") "op whole " S
 				       " 70 - 0 1\n" P("8", "70", "0", "0"),
 	  28, "the same content again" },
+	{ ONE "symbols " S " 70 " S2
+	      " 90 1 700 900\n" P("9", "700", "0", "900"),
+	  12, NULL },
+	{ ONE "symbols " S " 70 " S2
+	      " 90 1 700 899\n" P("9", "700", "0", "900"),
+	  12, "the prefix is not in the old content" },
+	{ ONE "symbols " S " 70 " S2
+	      " 90 1 701 900\n" P("9", "700", "0", "900"),
+	  12, "the pieces do not add up to the content" },
+	{ ONE "symbols " S " 70 " S2
+	      " 90 1 1073741825 900\n" P("9", "700", "0", "900"),
+	  12, "the new raw size is more than" },
+	{ ONE "symbols " S " 70 " S2 " 90 1\n" P("9", "700", "0", "900"), 12,
+	  "" },
+	{ HEAD "ops 3\n" GZIP("9", "90") SYMBOLS(
+		  "8") "op zstd " S " 70 " S2 " 90 1\n" P("7", "70", "0", "0"),
+	  27, NULL },
+	{ TWO SYMBOLS("8") GZIP("9", "90"), 20, "the same content again" },
+	{ TWO SYMBOLS("8") SYMBOLS("9"), 20, "the same content again" },
 };
 
 static void

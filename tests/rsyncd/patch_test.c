@@ -281,6 +281,7 @@ static const struct file old_files[] = {
 	{ "segments", 0, 60 * MIB, 0, 0, 0, 0 },
 	{ "swapped", 0, 52 * MIB, 52 * MIB, 52 * MIB, 0, 0 },
 	{ "text.gz", GZ_OLD, 100 * KIB, 0, 0, 0, 6 },
+	{ "long.gz", GZ_OLD + MIB, 300 * KIB, 0, 0, 0, 6 },
 	{ "other", 103 * MIB, 40 * KIB, 0, 0, 0, 0 },
 };
 
@@ -293,6 +294,7 @@ static const struct file new_files[] = {
 	{ "segments", 0, 60 * MIB, 0, 0, 9, 0 },
 	{ "swapped", 52 * MIB, 52 * MIB, 0, 52 * MIB, 0, 0 },
 	{ "text.gz", GZ_OLD, 100 * KIB, 0, 0, 2, 9 },
+	{ "long.gz", GZ_OLD + MIB, 300 * KIB, 0, 0, 2, 9 },
 	{ "other", 102 * MIB, 40 * KIB, 0, 0, 0, 0 },
 	{ "stranger", 101 * MIB, 50 * KIB, 0, 0, 0, 0 },
 };
@@ -301,6 +303,7 @@ static const struct {
 	int kind; /* -1: there is no op, the old tree has it */
 	size_t pieces;
 	uint64_t most; /* packed bytes */
+	bool plain;    /* and larger, for less work */
 } wanted[ARRAY_LEN(new_files)] = {
 	{ -1, 0, 0 },
 	{ -1, 0, 0 },
@@ -308,7 +311,8 @@ static const struct {
 	{ PATCH_ZSTD, 6, 2 * MIB + 40 * KIB },
 	{ PATCH_ZSTD, 15, 40 * KIB },
 	{ PATCH_RSYNC, 1, 100 * KIB },
-	{ PATCH_GZIP, 1, 9 * KIB },
+	{ PATCH_SYMBOLS, 1, 9 * KIB }, /* no work to speak of */
+	{ PATCH_SYMBOLS, 1, 27 * KIB, true },
 	{ PATCH_WHOLE, 1, 42 * KIB },
 	{ PATCH_WHOLE, 1, 52 * KIB },
 };
@@ -335,7 +339,7 @@ check_op(const struct delta *d, const struct trees *t, size_t i)
 	CHECK_SHOW(i, take(d, op, t, &got, &e) == 0, "%s", e.text);
 	CHECK(i, digest_eq(&got, &f->hash));
 	op = patch_plain(d->table, op);
-	CHECK(i, !op == (wanted[i].kind != PATCH_GZIP));
+	CHECK(i, !op == !wanted[i].plain);
 	if (!op)
 		return;
 	CHECK(i, op->kind == PATCH_ZSTD || op->kind == PATCH_WHOLE);
@@ -358,7 +362,7 @@ test_kinds(const struct trees *t)
 	CHECK_SHOW(0, patch_write(&o, fd, &place, &counts, &e) == 0, "%s",
 		   e.text);
 	CHECK(0, counts.same == 2 && counts.whole == 2 && counts.zstd == 3 &&
-			 counts.gzip == 1 && counts.rsync == 1);
+			 counts.symbols == 2 && counts.rsync == 1);
 	CHECK(0, counts.same_bytes == 18 * KIB);
 	delta_read(&d, fd, &place);
 	CHECK(0, str_eq(d.table->from, t->old->root) &&

@@ -126,10 +126,11 @@ delta_of(const char *text)
 		n++;
 		text = next + (*next == ' ');
 	}
-	buf_printf(&out,
-		   "edeploy-delta 1\nhash blake2b-256\nfrom %064d\nto %064d\n"
-		   "manifest 1\npiece 1 1 %064d 0 0\nops %zu\n%s",
-		   0, 0, 0, n, buf_text(&ops));
+	buf_printf(
+		&out,
+		"edeploy-delta 1\nhash blake2b-256-64k\nfrom %064d\nto %064d\n"
+		"manifest 1\npiece 1 1 %064d 0 0\nops %zu\n%s",
+		0, 0, 0, n, buf_text(&ops));
 	if (patch_table_parse(&t, buf_text(&out), out.len, end, "delta", &e) <
 	    0) {
 		printf("# %s\n# %s\n", e.text, buf_text(&out));
@@ -351,6 +352,68 @@ check_plain(void)
 	}
 }
 
+/* All three: gzip's 7 bytes and 2 s of work, 107 of symbols and 0.2 s, 2,007
+ * plain ones. Symbols may hide behind their own bytes, not behind gzip's. */
+static void
+check_symbols(void)
+{
+	static const struct {
+		uint64_t speed, wire;
+		uint64_t raw;  /* of the symbols */
+		unsigned slow; /* percent */
+	} symbol_rows[] = {
+		{ 0, 7, PLAN_SYMBOLS_SPEED / 5 },
+		{ 5000, 7, PLAN_SYMBOLS_SPEED / 5 },
+		{ 6000, 107, PLAN_SYMBOLS_SPEED / 5 },
+		{ 40000, 107, PLAN_SYMBOLS_SPEED / 5 },
+		{ 50000, 107, PLAN_SYMBOLS_SPEED / 5 },
+		{ 70000, 2007, PLAN_SYMBOLS_SPEED / 5 },
+		{ 1000000000, 2007, PLAN_SYMBOLS_SPEED / 5 },
+		/* made beside the rest */
+		{ 1000000000, 107, PLAN_SYMBOLS_SMALL },
+		{ 1000000000, 2007, PLAN_SYMBOLS_SMALL + 1 },
+		/* others have the processor, too */
+		{ 50000, 107, PLAN_SYMBOLS_SPEED / 5, 100 },
+		{ 50000, 2007, PLAN_SYMBOLS_SPEED / 5, 300 },
+		{ 5000, 7, PLAN_SYMBOLS_SPEED / 5, 100 },
+		{ 5000, 107, PLAN_SYMBOLS_SPEED / 5, 300 },
+		{ 1000000000, 107, PLAN_SYMBOLS_SMALL, 300 },
+		{ 1000000000, 2007, PLAN_SYMBOLS_SMALL, 400 },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(symbol_rows); i++) {
+		struct patch_table *d =
+			delta_of("b<a:7 c<a:107 e<a:2007 d:9992");
+		const struct patch_table *delta[] = { d };
+		struct plan_want w = { .size = 50 };
+		char hand[] = "a";
+		struct plan_in in = { .want = &w,
+				      .wants = 1,
+				      .delta = delta,
+				      .deltas = 1,
+				      .at_hand = at_hand,
+				      .ctx = hand,
+				      .slow = symbol_rows[i].slow,
+				      .speed = symbol_rows[i].speed };
+		AUTO(plan) p = NULL;
+
+		head_of('b', w.head);
+		head_of('b', d->op[1].new_head);
+		head_of('b', d->op[2].new_head);
+		d->op[0].kind = PATCH_GZIP;
+		d->op[0].level = 6;
+		d->op[0].new_raw = 2UL * PLAN_GZIP_SPEED;
+		d->op[1].kind = PATCH_SYMBOLS;
+		d->op[1].new_raw = symbol_rows[i].raw;
+		p = plan_make(&in);
+		CHECK_SHOW(i, p->wire == symbol_rows[i].wire, "%zu",
+			   (size_t)p->wire);
+		CHECK(i, p->patches == 1 && w.way == PLAN_PATCH);
+		patch_table_free(d);
+	}
+}
+
 int
 main(void)
 {
@@ -361,5 +424,6 @@ main(void)
 	check_parts();
 	check_speed();
 	check_plain();
+	check_symbols();
 	return test_end();
 }

@@ -2,7 +2,6 @@
 """publish_kill_test.py EDEPLOYCTL: publishing is killed KILLS times (30) at any
 moment, and the disk is full, while a client looks on: it never sees a part,
 and what was left is gone after the next one. Prints TAP."""
-import hashlib
 import os
 import random
 import subprocess
@@ -13,6 +12,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import shelf_lab as lab  # noqa: E402
+from published import digest  # noqa: E402
 from shelf_lab import check, put  # noqa: E402
 
 DIR = tempfile.mkdtemp(prefix="publish_kill.")
@@ -21,10 +21,6 @@ KILLS = int(os.environ.get("KILLS", "30"))
 SEED = int(os.environ.get("SEED", str(random.randrange(1 << 30))))
 KEY = f"{DIR}/key"
 ROLE = "mysql"
-
-
-def b2(bytes_):
-    return hashlib.blake2b(bytes_, digest_size=32).hexdigest()
 
 
 class Client:
@@ -68,7 +64,7 @@ class Client:
         version, seal = head[b"version"].decode(), head[b"seal"].decode()
         with open(self.ctl.trees(ROLE, version, f"seal-{seal}"), "rb") as f:
             text = f.read()
-        assert b2(text[:text.index(b"\nkey ") + 1]) == seal, path
+        assert digest(text[:text.index(b"\nkey ") + 1]) == seal, path
         for line in text.decode().splitlines():
             words = line.split()
             if words[0] in ("manifest", "full", "delta", "marks"):
@@ -81,7 +77,7 @@ class Client:
         with open(self.ctl.trees(path), "rb") as f:
             assert os.fstat(f.fileno()).st_size == int(size), path
             f.seek(int(at))
-            assert b2(f.read()) == hash_, path
+            assert digest(f.read()) == hash_, path
 
     def look_at_views(self):
         top = f"{self.ctl.top}/install"
@@ -166,27 +162,27 @@ def test_kills():
         client.end()
     print(f"# show: {killer.kills} kills, {killer.ended} ends, "
           f"{client.looks} looks, seed {SEED}", flush=True)
-    check(client.wrong == [], "no client ever saw a part",
+    check("no client ever saw a part", client.wrong == [],
           client.wrong[:5])
-    check(client.looks > KILLS, "one looked all the time", client.looks)
+    check("one looked all the time", client.looks > KILLS, client.looks)
     listed = ctl.json("versions", ROLE)
-    check([v["version"] for v in listed]
+    check("each version is there once", [v["version"] for v in listed]
           == [f"V{i}" for i in range(version, -1, -1)]
           and [v["serial"] for v in listed]
-          == list(range(version + 1, 0, -1)), "each version is there once",
+          == list(range(version + 1, 0, -1)),
           listed)
     code, out, err = ctl.run("gc", "--now")
-    check(code == 0 and left_overs(ctl) == [], "nothing is left over",
+    check("nothing is left over", code == 0 and left_overs(ctl) == [],
           left_overs(ctl) or out + err)
     code, out, _ = ctl.run("fsck", "--key", KEY + ".pub")
-    check(code == 0, "all is whole", out)
+    check("all is whole", code == 0, out)
 
 
 def test_full():
     """A disk of each size on which it cannot end, then of one where it can."""
     if os.geteuid() != 0:
         print("# only root can make a small disk")
-        check(True, "a full disk # SKIP only root can make one")
+        check("a full disk # SKIP only root can make one", True)
         return
     ctl = lab.Ctl(PROGRAM, f"{DIR}/small", KEY)
     os.makedirs(ctl.top)
@@ -209,10 +205,10 @@ def test_full():
                     or left_overs(ctl) \
                     or os.path.exists(ctl.view(ROLE, "V0")):
                 wrong.append((kib, code, err, shown, left_overs(ctl)))
-        check(full > 5 and wrong == [],
-              f"no room, {full} times: said, and nothing is there", wrong[:3])
-        check(code == 0 and ctl.run("fsck")[0] == 0,
-              "and with room it is published", ctl.run("fsck")[1])
+        check(f"no room, {full} times: said, and nothing is there",
+              full > 5 and wrong == [], wrong[:3])
+        check("and with room it is published",
+              code == 0 and ctl.run("fsck")[0] == 0, ctl.run("fsck")[1])
     finally:
         subprocess.run(["umount", ctl.top], check=True)
 

@@ -39,9 +39,10 @@ def test_version():
     put(left, "half a HEAD")
     tree = next_tree("two", ("usr/lib/big.so", lab.noise(1, 1300000)))
     ctl.json("publish", ROLE, "V2", tree)
-    check([v["version"] for v in ctl.json("versions", ROLE)]
+    check("what is swept away is no version",
+          [v["version"] for v in ctl.json("versions", ROLE)]
           == ["V2", "HEAD.new.aB3dEf"] and not os.path.exists(left),
-          "what is swept away is no version", ctl.run("versions", ROLE))
+          ctl.run("versions", ROLE))
 
 
 def test_gone():
@@ -53,9 +54,9 @@ def test_gone():
     code, _, err = ctl.run("publish", ROLE, "V3", tree, "--deltas", "1")
     os.rename(f"{DIR}/big.so", f"{path}/big.so")
     os.utime(path, ns=(was.st_atime_ns, was.st_mtime_ns))
-    check(code == 0 and "no delta from V2: usr/lib/big.so" in err,
-          "a file that is gone makes no delta", err)
-    check(fsck()[0] == 0, "and no other harm", fsck()[1])
+    check("a file that is gone makes no delta",
+          code == 0 and "no delta from V2: usr/lib/big.so" in err, err)
+    check("and no other harm", fsck()[0] == 0, fsck()[1])
 
 
 def test_ids():
@@ -64,29 +65,51 @@ def test_ids():
     os.rename(f"{tree}/etc/passwd", f"{tree}/usr/passwd")
     os.symlink("../usr/passwd", f"{tree}/etc/passwd")
     said = ctl.say("publish", ROLE, "V4", tree)
-    check("etc/passwd is a link" in said, "users behind a link are refused",
+    check("users behind a link are refused", "etc/passwd is a link" in said,
           said)
-    check(ctl.run("publish", ROLE, "V4", tree, "--new-ids")[0] == 0,
-          "unless that is meant")
+    check("unless that is meant",
+          ctl.run("publish", ROLE, "V4", tree, "--new-ids")[0] == 0)
+
+
+def test_metadata():
+    """What a role says of the ways to its version; a link says nothing."""
+    tree = next_tree("own", ("var/lib/edeploy/V6/exclude", "/custom\n"),
+                     ("var/lib/edeploy/V6/add_only", ""),
+                     ("var/lib/edeploy/V7/exclude", "/of another version\n"))
+    os.unlink(f"{tree}/var/lib/edeploy/V6/add_only")
+    os.symlink("/etc/passwd", f"{tree}/var/lib/edeploy/V6/add_only")
+    older = [v["version"] for v in ctl.json("versions", ROLE)]
+    way, theirs = (f"{ctl.top}/metadata/{v}/{ROLE}/V6" for v in older[:2])
+    os.makedirs(theirs)
+    put(f"{theirs}/exclude", "/a person's\n")
+    ctl.json("publish", ROLE, "V6", tree)
+    check("a role's own metadata", open(f"{way}/exclude").read()
+          == "/custom\n", os.listdir(way))
+    check("but through no link", open(f"{way}/add_only").read()
+          == "+ /var/\n+ /var/**\n- *\n")
+    check("and not over a person's",
+          open(f"{theirs}/exclude").read() == "/a person's\n" and
+          os.path.exists(f"{theirs}/add_only"))
 
 
 def test_mounts():
     """Somebody works in an old view: it is not taken from under him."""
     if not lab.ROOT:
-        check(True, "mounts # SKIP only root can make one")
+        check("mounts # SKIP only root can make one", True)
         return
     view = ctl.view(ROLE, "V3")
     for where in (f"{view}/tmp", view):
         subprocess.run(["mount", "--bind", f"{view}/etc", where], check=True)
         said = ctl.say("gc", "--keep", "1", "--now")
         subprocess.run(["umount", where], check=True)
-        check(f"{where} is mounted in a view" in said,
-              f"gc leaves {os.path.basename(where)} that is mounted on", said)
-    check(fsck()[0] == 0, "and nothing is missing", fsck()[1])
+        check(f"gc leaves {os.path.basename(where)} that is mounted on",
+              f"{where} is mounted in a view" in said, said)
+    check("and nothing is missing", fsck()[0] == 0, fsck()[1])
     ctl.json("gc", "--keep", "1", "--now")
-    check(not os.path.exists(view) and [
+    check("after that it goes",
+        not os.path.exists(view) and [
         v["version"] for v in ctl.json("versions", ROLE)] == ["V4"],
-        "after that it goes", ctl.run("versions", ROLE))
+          ctl.run("versions", ROLE))
 
 
 def head(version):
@@ -135,22 +158,24 @@ def test_background():
     tree = next_tree("five", ("usr/share/book", lab.text(5, 2500000)))
     p, nice = start_packing("V5", tree)
     differs = pulls("V5")
-    check(p.poll() is None and nice and head("V5")["revision"] == "1\n",
-          "packing goes on behind a seal that is live", head("V5"))
-    check(differs == "", "which clients take", differs)
+    check("packing goes on behind a seal that is live",
+          p.poll() is None and nice and head("V5")["revision"] == "1\n",
+          head("V5"))
+    check("which clients take", differs == "", differs)
     p.kill()
     p.wait()
-    check(head("V5")["revision"] == "1\n" and pulls("V5") == "",
-          "killed: the first seal stays", head("V5"))
+    check("killed: the first seal stays",
+          head("V5")["revision"] == "1\n" and pulls("V5") == "", head("V5"))
     first = int(ctl.json("versions", ROLE)[0]["packed"])
     said = ctl.json("publish", ROLE, "V5", tree, "--repack")
-    check(head("V5")["revision"] == "2\n" and pulls("V5") == "",
-          "again: the better one", said)
+    check("again: the better one",
+          head("V5")["revision"] == "2\n" and pulls("V5") == "", said)
     better = int(ctl.json("versions", ROLE)[0]["packed"])
-    check(better < first, "which is smaller", (first, better))
-    check(ctl.run("gc", "--now")[0] == 0 and fsck()[0] == 0 and
+    check("which is smaller", better < first, (first, better))
+    check("and nothing is left over",
+          ctl.run("gc", "--now")[0] == 0 and fsck()[0] == 0 and
           len(os.listdir(ctl.trees(ROLE, "V5"))) < 7,
-          "and nothing is left over", os.listdir(ctl.trees(ROLE, "V5")))
+          os.listdir(ctl.trees(ROLE, "V5")))
 
 
 def main():
@@ -161,6 +186,7 @@ def main():
     test_ids()
     test_mounts()
     test_background()
+    test_metadata()
     return lab.end()
 
 

@@ -17,7 +17,7 @@ static struct sign_trust trust;
 /* What a publisher would write. */
 static const char body[] =
 	"edeploy-seal 1\n"
-	"hash blake2b-256\n"
+	"hash blake2b-256-64k\n"
 	"role mysql\n"
 	"version D12-F.1.0.1\n"
 	"serial 7\n"
@@ -150,7 +150,7 @@ static const struct {
 	const char *was, *is, *want;
 } bad[] = {
 	{ "edeploy-seal 1\n", "edeploy-seal 2\n", "another spelling" },
-	{ "blake2b-256", "sha256", "does not know" },
+	{ "blake2b-256-64k", "sha256", "does not know" },
 	{ "role mysql", "role ../x", "not a name" },
 	{ "role mysql", "role .x", "not a name" },
 	{ "role mysql\n", "", "'role' with 1 words" },

@@ -5,24 +5,13 @@ import random
 import shutil
 import stat
 import subprocess
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))))
+from tap import check, end  # noqa: E402, F401
 
 ROOT = os.geteuid() == 0
-count = failed = 0
-
-
-def check(good, name, shown=""):
-    global count, failed
-    count += 1
-    failed += not good
-    print(f"{'' if good else 'not '}ok {count} - {name}", flush=True)
-    if not good and shown != "":
-        print("# " + str(shown).replace("\n", "\n# "), flush=True)
-    return good
-
-
-def end():
-    print(f"1..{count}", flush=True)
-    return 1 if failed else 0
 
 
 def put(path, bytes_, mode=0o644, mtime=None):

@@ -13,21 +13,10 @@ import threading
 import time
 import traceback
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.dirname(HERE)]
 import history  # noqa: E402
-
-count = failed = 0
-one_line = threading.Lock()
-
-
-def check(what, good, saw=""):
-    global count, failed
-    with one_line:
-        count += 1
-        failed += not good
-        print(f"{'ok' if good else 'not ok'} {count} - {what}")
-        if not good:
-            print("# saw: " + str(saw)[:4000].replace("\n", "\n# "))
+from tap import check, end  # noqa: E402, F401
 
 
 def at_once(tests):

@@ -161,8 +161,7 @@ def main():
                               sys.executable, *sys.argv])
     test_store_full(sys.argv[1:3])
     test_site(sys.argv[1:3])
-    print(f"1..{d.count}")
-    return 1 if d.failed else 0
+    return d.end()
 
 
 if __name__ == "__main__":

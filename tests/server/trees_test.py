@@ -18,21 +18,15 @@ import sys
 import tempfile
 import time
 
+sys.path.insert(0, os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))))
+from tap import check, end  # noqa: E402
+
 H = "0123456789abcdef" * 4  # the server looks at names, not at contents
 V = "D12-F.1.0.0"
 PACK = f"mysql/{V}/full-{H}.pack"
 FOREVER = "public, max-age=31536000, immutable"
 BYTES = os.urandom(6 << 20)  # more than one slice of the cache
-count = failed = 0
-
-
-def check(what, good, seen=""):
-    global count, failed
-    count += 1
-    failed += not good
-    print(f"{'ok' if good else 'not ok'} {count} - {what}", flush=True)
-    if not good:
-        print("# saw: " + repr(seen)[:600], flush=True)
 
 
 def free_port():
@@ -262,7 +256,7 @@ def check_ours(at, who, top):
     put(f"{top}/mysql/HEAD", b"three\n")
     tag = ask(at, "mysql/HEAD")[2]["etag"]
     check(f"{who}: a HEAD's tag is its hash", tag == '"%s"' % hashlib.blake2b(
-        b"three\n", digest_size=32).hexdigest(), tag)
+        b"three\n", digest_size=32).hexdigest()[:24], tag)
     got = ask(at, "mysql/HEAD", If_None_Match=tag)
     check(f"{who}: a HEAD that is known is 304", got[:2] == (304, b""), got)
 
@@ -437,8 +431,7 @@ def main():
     check_conf(program, work)
     check_cache(work, at, cache)
     check("the server ended well", at.stop() == 0, open(at.log).read())
-    print(f"1..{count}")
-    return 1 if failed else 0
+    return end()
 
 
 sys.exit(main())

@@ -20,18 +20,12 @@ import tempfile
 import threading
 import time
 
+sys.path.insert(0, os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))))
+from tap import check, end  # noqa: E402
+
 RUN = "0123456789abcdef0123456789abcdef"
 FACTS = [["disk", "vda", "size", "8"], ["system", "product", "name", "kvm"]]
-count = failed = 0
-
-
-def check(what, good, seen=""):
-    global count, failed
-    count += 1
-    failed += not good
-    print(f"{'ok' if good else 'not ok'} {count} - {what}", flush=True)
-    if not good:
-        print(f"# saw: {seen!r}"[:600], flush=True)
 
 
 class Reply:
@@ -432,10 +426,10 @@ def test_boot(s):
     check("two lines there are refused", got.status == 500 and
           b"one line" in got.body, got)
     os.unlink(os.path.join(boot, "cmdline"))
-    for platform, end in (("pcbios", b"\nexit\n"), ("efi", b"\nexit 1\n")):
+    for platform, last in (("pcbios", b"\nexit\n"), ("efi", b"\nexit 1\n")):
         got = curl(f"{base}?serial=installed&platform={platform}")
         check(f"an installed machine boots its disk on {platform}",
-              got.body.endswith(end), got)
+              got.body.endswith(last), got)
     for what, host in (("a line in it", "a\tkernel"), ("a ${}", "${x}"),
                        ("nothing in it", "")):
         got = raw(s.port, f"GET /boot.ipxe HTTP/1.1\r\nHost: {host}\r\n"
@@ -617,7 +611,7 @@ def test_slow(program):
                 break
     took = time.time() - start
     check("a body that drips: 408 by the total deadline",
-          b" 408 " in got[:20] and took < 6, (got, took))
+          b" 408 " in got[:20] and took < 12, (got, took))
     start = time.time()
     with socket.create_connection(("127.0.0.1", s.port), 20) as c:
         c.sendall(b"GET /boot.ipxe HTTP/1.1\r\n")
@@ -631,7 +625,7 @@ def test_slow(program):
                 pass
             except OSError:
                 got = b""
-    check("headers that drip end too", time.time() - start < 6, got)
+    check("headers that drip end too", time.time() - start < 12, got)
     check("others are served meanwhile", upload(s).status == 200)
     s.close()
 
@@ -646,24 +640,25 @@ def test_stop(program):
         ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}",
          "--unix-socket", s.path("SERVER", "sock"),
          "http://x/v1/events?wait=30"], stdout=subprocess.PIPE)
-    time.sleep(0.5)
+    time.sleep(2)  # both are begun
     codes = []
     stop = threading.Thread(target=lambda: codes.append(s.stop()))
     start = time.time()
     stop.start()
-    time.sleep(0.5)
-    try:
-        socket.create_connection(("127.0.0.1", s.port), 2).close()
-        refused = False
-    except OSError:
-        refused = True
+    refused = False
+    while not refused and time.time() - start < 15:
+        try:
+            socket.create_connection(("127.0.0.1", s.port), 2).close()
+            time.sleep(0.1)
+        except OSError:
+            refused = True
     check("SIGTERM: no new connections", refused)
     c.sendall(body[10:])
     got = c.recv(65536)
     check("the request in flight is answered", b" 200 " in got[:20], got)
     stop.join()
     check("and the server ends with 0", codes == [0], codes)
-    check("a waiting operator does not hold it up", time.time() - start < 5 and
+    check("a waiting operator does not hold it up", time.time() - start < 20 and
           watch.communicate()[0] == b"200")
     check("its socket is gone", not os.path.exists(s.path("SERVER", "sock")))
     log = s.close()
@@ -801,8 +796,7 @@ def main():
     test_stop(program)
     test_start(program)
     test_behind(program, sys.argv[2])
-    print(f"1..{count}")
-    return 1 if failed else 0
+    return end()
 
 
 if __name__ == "__main__":
