@@ -6,6 +6,7 @@
 #include "lib/buf.h"
 
 #include "roots/accounts.h"
+#include "roots/members.h"
 
 #define FIELDS_MAX 9
 
@@ -60,6 +61,7 @@ struct lines {
 	struct line *at;
 	size_t len;
 	char *text;
+	const struct line **sorted; /* by name; of one name the first first */
 };
 
 static void
@@ -67,6 +69,41 @@ lines_clear(struct lines *l)
 {
 	free(l->at);
 	free(l->text);
+	free(l->sorted);
+}
+
+static int
+by_name(const struct line *a, const struct line *b)
+{
+	size_t least = a->key < b->key ? a->key : b->key;
+	int cmp = (int)a->account - (int)b->account;
+
+	if (cmp == 0)
+		cmp = memcmp(a->text, b->text, least);
+	return cmp ? cmp : (a->key > b->key) - (a->key < b->key);
+}
+
+static int
+by_name_and_place(const void *a, const void *b)
+{
+	const struct line *x = *(const struct line *const *)a;
+	const struct line *y = *(const struct line *const *)b;
+	int cmp = by_name(x, y);
+
+	return cmp ? cmp : (x > y) - (x < y);
+}
+
+/* Hosts with 100,000 accounts are merged in seconds, too. */
+static void
+lines_sort(struct lines *l)
+{
+	size_t i;
+
+	l->sorted = base_array(l->len + 1, sizeof(*l->sorted));
+	for (i = 0; i < l->len; i++)
+		l->sorted[i] = &l->at[i];
+	if (l->len > 1)
+		qsort(l->sorted, l->len, sizeof(*l->sorted), by_name_and_place);
 }
 
 static size_t
@@ -98,67 +135,26 @@ lines_read(struct lines *out, const struct kind *k, const char *text)
 					       : strlen(l.text);
 		out->at[out->len++] = l;
 	}
+	lines_sort(out);
 }
 
+/* The first of that name, or NULL. */
 static struct line *
 line_of(const struct lines *l, const struct line *like)
 {
-	size_t i;
+	size_t from = 0, to = l->len;
 
-	for (i = 0; i < l->len; i++)
-		if (l->at[i].account == like->account &&
-		    l->at[i].key == like->key &&
-		    strncmp(l->at[i].text, like->text, like->key) == 0)
-			return &l->at[i];
-	return NULL;
-}
+	while (from < to) {
+		size_t middle = from + (to - from) / 2;
 
-/* ---- sets of names: "a,b,c" ---- */
-
-static bool
-has_member(const char *set, const char *name, size_t len)
-{
-	const char *at = set;
-
-	while (*at) {
-		size_t n = strcspn(at, ",");
-
-		if (n == len && strncmp(at, name, len) == 0)
-			return true;
-		at += n;
-		at += *at == ',';
+		if (by_name(l->sorted[middle], like) < 0)
+			from = middle + 1;
+		else
+			to = middle;
 	}
-	return false;
-}
-
-/* Those of `from` that belong into the result: in both, or added by `from`. */
-static void
-add_members(const char *from, const char *other, const char *base,
-	    struct buf *out)
-{
-	const char *at = from;
-
-	while (*at) {
-		size_t n = strcspn(at, ",");
-		bool there = n == 0 || has_member(buf_text(out), at, n);
-
-		if (!there &&
-		    (has_member(other, at, n) || !has_member(base, at, n)))
-			buf_printf(out, "%s%.*s", out->len ? "," : "", (int)n,
-				   at);
-		at += n;
-		at += *at == ',';
-	}
-}
-
-static char *
-merge_members(const char *base, const char *ours, const char *theirs)
-{
-	AUTO_CLEAR(buf) out = { 0 };
-
-	add_members(ours, theirs, base, &out);
-	add_members(theirs, ours, base, &out);
-	return buf_take(&out);
+	return from < l->len && by_name(l->sorted[from], like) == 0
+		       ? &l->at[l->sorted[from] - l->at]
+		       : NULL;
 }
 
 /* ---- fields ---- */
@@ -187,7 +183,7 @@ merge_field(struct merging *m, const char *name, size_t i, const char *base,
 	const struct kind *k = m->kind;
 
 	if (i && (i == k->set[0] || i == k->set[1])) {
-		AUTO_FREE char *set = merge_members(base, ours, theirs);
+		AUTO_FREE char *set = members_merge(base, ours, theirs);
 
 		buf_str(&m->out, set);
 		return 0;
@@ -260,27 +256,39 @@ merge_line(struct merging *m, const struct line *base, const struct line *ours,
 
 /* ---- numbers ---- */
 
-/* The name that has the same number as line `i` further up; NULL: none. */
-static const struct line *
-same_number(const struct kind *k, const struct lines *l, size_t i)
+struct numbered {
+	char *text; /* the line, cut into fields */
+	const char *number;
+	size_t at; /* its place among the lines */
+};
+
+static int
+by_number(const void *a, const void *b)
 {
-	AUTO_FREE char *mine = base_strdup(l->at[i].text);
+	const struct numbered *x = a, *y = b;
+	int cmp = strcmp(x->number, y->number);
+
+	return cmp ? cmp : (x->at > y->at) - (x->at < y->at);
+}
+
+/* Accounts by their numbers; those that share one in the order of the lines. */
+static size_t
+sort_numbers(const struct kind *k, const struct lines *l, struct numbered *out)
+{
 	char *field[FIELDS_MAX];
-	size_t j;
+	size_t i, n = 0;
 
-	split(mine, field);
-	for (j = 0; j < i; j++) {
-		AUTO_FREE char *other = NULL;
-		char *others[FIELDS_MAX];
-
-		if (!l->at[j].account)
+	for (i = 0; i < l->len; i++) {
+		if (!l->at[i].account)
 			continue;
-		other = base_strdup(l->at[j].text);
-		split(other, others);
-		if (str_eq(others[k->number], field[k->number]))
-			return &l->at[j];
+		out[n].text = base_strdup(l->at[i].text);
+		split(out[n].text, field);
+		out[n].number = field[k->number];
+		out[n++].at = i;
 	}
-	return NULL;
+	if (n > 1)
+		qsort(out, n, sizeof(*out), by_number);
+	return n;
 }
 
 /* Both names stand in this text: who shares a number there shares it on
@@ -299,27 +307,40 @@ has_both(const struct kind *k, const char *text, const struct line *a,
 }
 
 static int
+check_pair(const struct kind *k, const struct line *a, const struct line *b,
+	   const char *ours, const char *theirs, struct err *e)
+{
+	if (has_both(k, ours, a, b) || has_both(k, theirs, a, b))
+		return 0;
+	return err_set(e, ERR_REFUSED,
+		       "/%s: %.*s and %.*s would have one number: one is "
+		       "this host's, the other the new version's; "
+		       "renumber one with all of its files",
+		       k->path, (int)a->key, a->text, (int)b->key, b->text);
+}
+
+static int
 check_numbers(const struct kind *k, const char *text, const char *ours,
 	      const char *theirs, struct err *e)
 {
 	struct lines l = { 0 };
+	AUTO_FREE struct numbered *sorted = NULL;
+	size_t i, n, first = 0;
 	int bad = 0;
-	size_t i;
 
 	lines_read(&l, k, text);
-	for (i = 0; i < l.len && !bad; i++) {
-		const struct line *a = &l.at[i], *b;
-
-		if (!a->account || !(b = same_number(k, &l, i)) ||
-		    has_both(k, ours, a, b) || has_both(k, theirs, a, b))
-			continue;
-		bad = err_set(
-			e, ERR_REFUSED,
-			"/%s: %.*s and %.*s would have one number: one is "
-			"this host's, the other the new version's; "
-			"renumber one with all of its files",
-			k->path, (int)a->key, a->text, (int)b->key, b->text);
+	sorted = base_array(l.len + 1, sizeof(*sorted));
+	n = sort_numbers(k, &l, sorted);
+	for (i = 1; i < n && !bad; i++) {
+		if (!str_eq(sorted[i].number, sorted[first].number))
+			first = i;
+		else
+			bad = check_pair(k, &l.at[sorted[i].at],
+					 &l.at[sorted[first].at], ours, theirs,
+					 e);
 	}
+	for (i = 0; i < n; i++)
+		free(sorted[i].text);
 	lines_clear(&l);
 	return bad;
 }

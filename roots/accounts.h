@@ -8,7 +8,7 @@
 
 /* passwd, group, shadow, gshadow, subuid and subgid are merged line by line: a
  * machine adds its people, a version its services, in the same files. */
-#define ACCOUNTS_TEXT_MAX (4 * 1024 * 1024)
+#define ACCOUNTS_TEXT_MAX (64 * 1024 * 1024)
 
 /* `path` below the root ("etc/passwd") is one of them. */
 bool accounts_known(const char *path);

@@ -175,6 +175,18 @@ classes_of(const struct classes *c, const char *path)
 	return r ? r->class : CLASS_VERSIONED;
 }
 
+bool
+classes_merged_top(const struct classes *c, size_t row)
+{
+	size_t i;
+
+	for (i = 0; i < c->len; i++)
+		if (i != row && c->row[i].class == CLASS_MERGED &&
+		    covers(c->row[i].path, c->row[row].path))
+			return false;
+	return c->row[row].class == CLASS_MERGED;
+}
+
 static int
 by_path(const void *a, const void *b)
 {

@@ -1,6 +1,7 @@
 #ifndef ROOTS_CLASSES_H
 #define ROOTS_CLASSES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "lib/err.h"
@@ -43,6 +44,9 @@ int classes_parse(struct classes *c, const char *text, const char *name,
 int classes_of_root(struct classes *out, const char *root, struct err *e);
 
 enum path_class classes_of(const struct classes *c, const char *path);
+
+/* Row `row` is a merged path, and below no other one. */
+bool classes_merged_top(const struct classes *c, size_t row);
 
 /* What has to be mounted so: state paths, and versioned ones below them; those
  * only that the tree `root` has as directories. ERR_INPUT when a state path is

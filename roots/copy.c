@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "lib/base.h"
 #include "lib/beneath.h"
@@ -79,11 +80,19 @@ int
 copy_file(int from_top, int parent, const char *base,
 	  const struct manifest_entry *m, struct err *e)
 {
-	AUTO_CLOSE int from = open_beneath(from_top, m->path, O_RDONLY, 0);
+	/* whoever owns the folder may have put a pipe in its place */
+	AUTO_CLOSE int from =
+		open_beneath(from_top, m->path, O_RDONLY | O_NONBLOCK, 0);
 	AUTO_CLOSE int to = -1;
+	struct stat st;
 
-	if (from < 0)
+	if (from < 0 || fstat(from, &st) < 0)
 		return err_sys(e, "%s", m->path);
+	if (!S_ISREG(st.st_mode))
+		return err_set(e, ERR_REFUSED,
+			       "%s is no file any more: it changed while it "
+			       "was copied",
+			       m->path);
 	unlinkat(parent, COPY_TEMPORARY, 0);
 	to = openat(parent, COPY_TEMPORARY,
 		    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);

@@ -11,7 +11,8 @@ int copy_parent(int top, const char *path, const char **base, struct err *e);
 
 /* The file m->path below `from_top` becomes `base` in the folder `parent`, with
  * the owner, mode, attributes and time that `m` says. Under another name first:
- * what is there is whole. A file of that name is replaced. ERR_SYS. */
+ * what is there is whole. A file of that name is replaced. ERR_SYS;
+ * ERR_REFUSED when it is no file any more. */
 int copy_file(int from_top, int parent, const char *base,
 	      const struct manifest_entry *m, struct err *e);
 

@@ -13,6 +13,7 @@
 #include "lib/file.h"
 
 #include "roots/enter.h"
+#include "roots/same.h"
 
 #define HEADER "# edeploy mounts 1\n"
 
@@ -214,21 +215,31 @@ enter_do(const struct enter_plan *p, struct err *e)
 	return 0;
 }
 
-int
-enter_check_init(const char *root, struct err *e)
+/* As the root itself would find it: links are followed below it. */
+static int
+open_init(const char *root, int flags, struct err *e)
 {
-	struct open_how how = { .flags = O_PATH | O_CLOEXEC,
+	struct open_how how = { .flags = (unsigned)flags | O_CLOEXEC,
 				.resolve = RESOLVE_IN_ROOT };
 	AUTO_CLOSE int dir = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	AUTO_CLOSE int fd = -1;
-	struct stat st;
+	int fd;
 
 	if (dir < 0)
 		return err_sys(e, "%s", root);
 	fd = (int)syscall(SYS_openat2, dir, "sbin/init", &how, sizeof(how));
+	return fd < 0 ? err_set(e, ERR_INPUT, "%s has no /sbin/init (%s)", root,
+				strerror(errno))
+		      : fd;
+}
+
+int
+enter_check_init(const char *root, struct err *e)
+{
+	AUTO_CLOSE int fd = open_init(root, O_PATH, e);
+	struct stat st;
+
 	if (fd < 0)
-		return err_set(e, ERR_INPUT, "%s has no /sbin/init (%s)", root,
-			       strerror(errno));
+		return -1;
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
 	    !(st.st_mode & S_IXUSR) || st.st_size == 0)
 		return err_set(e, ERR_INPUT,
@@ -236,4 +247,16 @@ enter_check_init(const char *root, struct err *e)
 			       "started",
 			       root);
 	return 0;
+}
+
+int
+enter_same_init(const char *a, const char *b, bool *same, struct err *e)
+{
+	AUTO_CLOSE int left = open_init(a, O_RDONLY | O_NONBLOCK, e);
+	AUTO_CLOSE int right =
+		left < 0 ? -1 : open_init(b, O_RDONLY | O_NONBLOCK, e);
+	AUTO_FREE char *one = base_printf("/proc/self/fd/%d", left);
+	AUTO_FREE char *other = base_printf("/proc/self/fd/%d", right);
+
+	return right < 0 ? -1 : same_bytes(one, other, same, e);
 }

@@ -71,4 +71,8 @@ int enter_do(const struct enter_plan *p, struct err *e);
  * root itself would find it: links are followed below it. ERR_INPUT. */
 int enter_check_init(const char *root, struct err *e);
 
+/* Whether two roots start with the same program, byte for byte. ERR_SYS,
+ * ERR_INPUT. */
+int enter_same_init(const char *a, const char *b, bool *same, struct err *e);
+
 #endif

@@ -5,8 +5,12 @@
 #include <string.h>
 
 #include "lib/base.h"
+#include "lib/file.h"
 
 #include "roots/grub.h"
+#include "roots/top.h"
+
+#define VERSION_MAX 65536
 
 void
 grub_print_cfg(const char *uuid, const char *module, struct buf *out)
@@ -24,6 +28,10 @@ grub_print_cfg(const char *uuid, const char *module, struct buf *out)
 		     "set ed_left=0\nset ed_again=0\nset ed_tried=\n"
 		     "load_env -f /edeploy/grub/grubenv ed_tried\n"
 		     "source /edeploy/boot.cfg\n"
+		     "if [ -z \"$ed_good\" ]; then\n"
+		     "\techo \"edeploy: boot.cfg is damaged\"\n"
+		     "\tset ed_try=\n\tset ed_left=0\n"
+		     "\tsource /edeploy/boot.good\nfi\n"
 		     "set ed_why=\n");
 	buf_printf(
 		out,
@@ -142,6 +150,20 @@ grub_read_version(struct grub_version *out, const char *text, const char *name,
 	grub_version_clear(out);
 	return err_set(e, ERR_INPUT, "%s, line %zu: not as edeploy writes it",
 		       name, i + 1);
+}
+
+int
+grub_load_version(struct grub_version *out, const char *top,
+		  const char *version, struct err *e)
+{
+	AUTO_FREE char *root = top_root(top, version);
+	AUTO_FREE char *path = base_printf("%s.grub", root);
+	AUTO_FREE char *text = NULL;
+
+	*out = (struct grub_version){ 0 };
+	if (file_read(path, VERSION_MAX, &text, NULL, e) < 0)
+		return -1;
+	return grub_read_version(out, text, path, e);
 }
 
 void

@@ -27,6 +27,11 @@ int grub_read_version(struct grub_version *out, const char *text,
 		      const char *name, struct err *e);
 void grub_version_clear(struct grub_version *v);
 
+/* The same of /edeploy/roots/VERSION.grub on the file system at `top`. ERR_SYS,
+ * ERR_INPUT. */
+int grub_load_version(struct grub_version *out, const char *top,
+		      const char *version, struct err *e);
+
 /* An empty environment block of 1024 bytes, which GRUB writes in place. */
 void grub_print_env(struct buf *out);
 

@@ -13,14 +13,15 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 
 #include "lib/base.h"
 #include "lib/clock.h"
 #include "lib/file.h"
-#include "lib/num.h"
 
 #include "roots/enter.h"
 #include "roots/state.h"
+#include "roots/watchdog.h"
 
 #define DIR "/edeploy"
 #define SYSROOT DIR "/sysroot"
@@ -52,33 +53,15 @@ start_again(void)
 
 /* ---- what GRUB said ---- */
 
-static void
-take_word(struct state_words *w, const char *word)
-{
-	struct err ignored;
-	const char *value = strchr(word, '=');
-
-	if (!value++)
-		return;
-	if (str_starts(word, "edeploy.root=") && name_is_safe(value))
-		snprintf(w->root, sizeof(w->root), "%s", value);
-	else if (str_starts(word, "edeploy.gen="))
-		num_u64(value, 0, UINT64_MAX - 1, &w->gen, "", &ignored);
-	else if (str_starts(word, "edeploy.fell=") && strlen(value) < 8)
-		snprintf(w->fell, sizeof(w->fell), "%s", value);
-}
-
 static int
 read_words(struct state_words *w, struct err *e)
 {
 	AUTO_FREE char *text = NULL;
-	char *at, *word;
 
-	*w = (struct state_words){ 0 };
+	*w = (struct state_words){ .watchdog_s = WATCHDOG_S };
 	if (file_read("/proc/cmdline", CMDLINE_MAX, &text, NULL, e) < 0)
 		return -1;
-	for (at = text; (word = strsep(&at, " \n"));)
-		take_word(w, word);
+	state_words_parse(w, text);
 	if (!*w->root)
 		return err_set(e, ERR_INPUT,
 			       "the kernel was given no edeploy.root=VERSION");
@@ -87,6 +70,20 @@ read_words(struct state_words *w, struct err *e)
 
 /* ---- the log that `edeploy status` shows ---- */
 
+/* The clock of a machine without a battery is set long after this: what fell
+ * would be older to `status` than the upgrade that brought it. */
+static int64_t
+now_ms(void)
+{
+	int64_t now = clock_wall_ms(), last;
+	struct stat st;
+
+	if (stat(DIR "/history", &st) < 0)
+		return now;
+	last = (int64_t)st.st_mtim.tv_sec * 1000;
+	return now > last ? now : last;
+}
+
 static void
 note(const char *version, const char *what)
 {
@@ -94,7 +91,7 @@ note(const char *version, const char *what)
 	struct err ignored;
 	AUTO_FREE char *line = NULL;
 
-	clock_text(clock_wall_ms(), now);
+	clock_text(now_ms(), now);
 	line = base_printf("%s %s %s\n", now, version, what);
 	file_append(DIR "/log", line, strlen(line), 0600, &ignored);
 	say("%s: %s", version, what);
@@ -102,20 +99,35 @@ note(const char *version, const char *what)
 
 /* ---- a root that cannot be entered ---- */
 
-/* The trial is over; without one there is nothing better than what failed, and
- * the reason stays on the screen. */
+/* Is there anything better than what failed? A trial is over, and for a good
+ * version that somebody has broken there is the one before it. */
+static bool
+leave(struct state *s, const char *version)
+{
+	if (str_eq(s->trial, version)) {
+		state_fail(s);
+		return true;
+	}
+	if (!str_eq(s->good, version) || !*s->prev)
+		return false;
+	state_return(s);
+	*s->prev = '\0'; /* nobody goes back to that */
+	return true;
+}
+
+/* Where there is nothing better the reason stays on the screen. */
 static void
 give_up(const char *version, const char *why)
 {
+	/* "failed" is what host/history.c looks for */
+	AUTO_FREE char *words = base_printf("failed: %s", why);
 	struct err e = { 0 };
 	struct state s;
 
-	note(version, why);
-	if (state_read(&s, DIR, &e) == 0 && str_eq(s.trial, version)) {
-		state_fail(&s);
-		if (state_write(&s, DIR, &e) == 0)
-			say("going back to %s", s.good);
-	}
+	note(version, words);
+	if (state_read(&s, DIR, &e) == 0 && leave(&s, version) &&
+	    state_write(&s, DIR, &e) == 0)
+		say("going back to %s", s.good);
 	if (e.kind)
 		say("%s", e.text);
 	start_again();
@@ -134,6 +146,21 @@ fell_text(const char *fell)
 	       "/edeploy/init";
 }
 
+/* Nothing to judge by: what GRUB started is the best there is. */
+static void
+mend(const char *root, const char *why)
+{
+	AUTO_FREE char *words =
+		base_printf("boot.cfg was damaged, and is made anew: %s", why);
+	struct err e = { 0 };
+	struct state s;
+
+	if (state_mend(&s, DIR, &e) == 0)
+		note(root, words);
+	else
+		say("%s; %s; entering %s", why, e.text, root);
+}
+
 /* 0: enter; what has to be on the disk before is on it. */
 static int
 judge(const struct state_words *w, struct err *e)
@@ -143,9 +170,7 @@ judge(const struct state_words *w, struct err *e)
 	enum state_step step;
 
 	if (state_read(&s, DIR, e) < 0) {
-		/* nothing to judge by; what GRUB started is the best there is
-		 */
-		say("%s; entering %s", e->text, w->root);
+		mend(w->root, e->text);
 		return 0;
 	}
 	memcpy(trial, s.trial, sizeof(trial));
@@ -160,7 +185,9 @@ judge(const struct state_words *w, struct err *e)
 		say("%s", e->text);
 		return 0;
 	}
-	if (step == STATE_FELL)
+	if (step == STATE_COUNT)
+		watchdog_start(w->watchdog_s);
+	else if (step == STATE_FELL)
 		note(trial, fell_text(w->fell));
 	else if (step == STATE_GIVE_UP)
 		note(trial, fell_text("count"));
@@ -171,6 +198,45 @@ judge(const struct state_words *w, struct err *e)
 		start_again();
 	return 0;
 }
+
+/* ---- what was edited since it was built ---- */
+
+#define LATE_S 120
+
+/* By the command of that version, in a child that has a limit: whatever becomes
+ * of it, the version is entered; without the latest edits when it must be. It
+ * reads the other version, and changes nothing but this one. */
+static void
+bring_edits(const char *version)
+{
+	AUTO_FREE char *kept =
+		base_printf(DIR "/roots/%s.record/then/from", version);
+	AUTO_FREE char *command =
+		base_printf(DIR "/roots/%s/usr/sbin/edeploy", version);
+	pid_t child;
+	int status = 0;
+
+	if (!file_exists(kept))
+		return;
+	child = fork();
+	if (child == 0) {
+		alarm(LATE_S);
+		/* "/" would be a system that runs */
+		execl(command, "edeploy", "late-edits", version, "--root", "/.",
+		      (char *)NULL);
+		_exit(127);
+	}
+	while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
+		;
+	/* from the first start on what is edited is edited in that version */
+	if (unlink(kept) < 0 && errno != ENOENT)
+		say("%s: %s", kept, strerror(errno));
+	if (child < 0 || status != 0)
+		note(version, "edits of /etc since it was built did not all "
+			      "come along");
+}
+
+/* ---- entering ---- */
 
 static int
 read_places(const char *version, struct enter_places *out, struct err *e)
@@ -224,16 +290,19 @@ main(int argc, char **argv)
 		give_up("?", e.text);
 	/* the initramfs mounted it read only, and replayed its journal */
 	if (mount(NULL, "/", NULL, MS_REMOUNT, NULL) < 0) {
-		say("making / writable: %s", strerror(errno));
-		start_again();
-	}
-	if (judge(&w, &e) < 0) {
+		/* nobody can count there, nor write down who failed: a machine
+		 * that runs is better than one that turns in circles */
+		say("making / writable: %s; entering %s", strerror(errno),
+		    w.root);
+	} else if (judge(&w, &e) < 0) {
 		say("%s", e.text);
 		start_again();
+	} else {
+		bring_edits(w.root);
 	}
 	if (enter(w.root, &e) < 0)
 		give_up(w.root, e.text);
 	execv("/sbin/init", argv);
 	say("/sbin/init: %s", strerror(errno));
-	give_up(w.root, "failed: /sbin/init cannot be started");
+	give_up(w.root, "/sbin/init cannot be started");
 }

@@ -20,8 +20,8 @@ version_of(const char *name)
 	return str_eq(name, "vmlinuz") ? "" : NULL;
 }
 
-static bool
-is_whole(const char *root, const char *path)
+bool
+kernel_is_whole(const char *root, const char *path)
 {
 	AUTO_FREE char *there = base_printf("%s%s", root, path);
 	FILE *f = fopen(there, "re");
@@ -40,7 +40,7 @@ find_initrd(const char *root, const char *version)
 	size_t i;
 
 	if (!*version)
-		return is_whole(root, "/boot/initrd.img")
+		return kernel_is_whole(root, "/boot/initrd.img")
 			       ? base_strdup("/boot/initrd.img")
 			       : NULL;
 	for (i = 0; i < ARRAY_LEN(fmt); i++) {
@@ -49,7 +49,7 @@ find_initrd(const char *root, const char *version)
 			base_printf("%.*s%s%s", (int)(at - fmt[i]), fmt[i],
 				    version, at + 2);
 
-		if (is_whole(root, path))
+		if (kernel_is_whole(root, path))
 			return STEAL(path);
 	}
 	return NULL;
@@ -70,7 +70,8 @@ kernel_find(const char *root, const char *part, char **kernel, char **initrd,
 		const char *version = version_of(names[i]);
 
 		if (!version || str_ends(names[i], ".old") ||
-		    (part && !strstr(names[i], part)) || !is_whole(root, path))
+		    (part && !strstr(names[i], part)) ||
+		    !kernel_is_whole(root, path))
 			continue;
 		if (!best || strverscmp(version, version_of(best)) > 0)
 			best = names[i];
@@ -85,5 +86,19 @@ kernel_find(const char *root, const char *part, char **kernel, char **initrd,
 			       "the tree has no kernel%s%s in /boot: install "
 			       "one in the role",
 			       part ? " named like " : "", part ? part : "");
+	return 0;
+}
+
+int
+kernel_find_both(const char *root, char **kernel, char **initrd, struct err *e)
+{
+	if (kernel_find(root, NULL, kernel, initrd, e) < 0)
+		return -1;
+	if (!*initrd)
+		return err_set(e, ERR_INPUT,
+			       "%s has no initrd beside it, and a kernel alone "
+			       "cannot find its root by UUID: make one in the "
+			       "role",
+			       *kernel);
 	return 0;
 }

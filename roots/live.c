@@ -126,28 +126,78 @@ bind_into(const char *from, const char *where, unsigned long rec, struct err *e)
 	return 0;
 }
 
+/* A place of the version that is left: its own directory, or the machine's. */
 static bool
-is_mounted(const struct mounts *m, const char *where)
+is_place(const struct mount_row *m)
+{
+	AUTO_FREE char *state = base_printf(TOP "/state%s", m->where);
+	const char *root = strstr(m->from, TOP "/roots/");
+	const char *own =
+		root ? strchr(root + strlen(TOP "/roots/"), '/') : NULL;
+
+	return str_ends(m->from, state) || (own && str_eq(own, m->where));
+}
+
+/* Somebody else's, or the version that is entered has it, too, and of the same
+ * class. Modules are those of the kernel that goes on. */
+static bool
+is_kept(const struct live_opts *o, const struct mount_row *m)
+{
+	bool state = strstr(m->from, TOP "/state/") != NULL;
+	size_t i;
+
+	if (!is_place(m) || strstr(m->where, "/lib/modules/"))
+		return true;
+	for (i = 0; i < o->places->len; i++)
+		if (str_eq(o->places->at[i].path, m->where + 1))
+			return o->places->at[i].state == state;
+	return false;
+}
+
+static bool
+is_mounted(const struct live_opts *o, const struct mounts *m, const char *where)
 {
 	size_t i;
 
 	for (i = 0; i < m->len; i++)
-		if (str_eq(m->at[i].where, where))
+		if (str_eq(m->at[i].where, where) && is_kept(o, &m->at[i]))
 			return true;
 	return false;
 }
 
-/* The mount that is "/" now: the last one there that is not covered. */
 static int
 root_id(const struct mounts *m)
 {
-	int id = -1;
+	const struct mount_row *root = mounts_root(m);
+
+	return root ? root->id : -1;
+}
+
+static bool
+is_below(const char *path, const char *dir)
+{
+	size_t len = strlen(dir);
+
+	return strncmp(path, dir, len) == 0 && path[len] == '/';
+}
+
+/* Below a state place that the old version had as its own folder: mounted once
+ * that is. */
+static bool
+comes_later(const struct live_opts *o, const struct mounts *m,
+	    const char *where)
+{
 	size_t i;
 
-	for (i = 0; i < m->len; i++)
-		if (str_eq(m->at[i].where, "/"))
-			id = m->at[i].id;
-	return id;
+	for (i = 0; i < o->places->len; i++) {
+		const struct enter_place *p = &o->places->at[i];
+		AUTO_FREE char *place = base_printf("/%s", p->path);
+
+		if (p->state && is_below(where + 1, p->path) &&
+		    !is_mounted(o, m, place))
+			return true;
+	}
+	return false;
 }
 
 /* What stands directly on the old root goes along, with all below it. */
@@ -161,13 +211,28 @@ carry_over(const struct live_opts *o, const struct mounts *m, struct err *e)
 		const char *where = m->at[i].where;
 		bool ours = str_eq(where, TOP);
 
-		if (m->at[i].parent != root || str_eq(where, "/"))
+		if (m->at[i].parent != root || str_eq(where, "/") ||
+		    comes_later(o, m, where))
 			continue;
 		/* ours without what is below: that is where we build */
 		if (step(o, where, e) < 0 ||
 		    bind_into(where, where, ours ? 0 : MS_REC, e) < 0)
 			return -1;
 	}
+	return 0;
+}
+
+static int
+put_later(const struct mounts *m, const char *place, struct err *e)
+{
+	int root = root_id(m);
+	size_t i;
+
+	for (i = 0; i < m->len; i++)
+		if (m->at[i].parent == root &&
+		    is_below(m->at[i].where, place) &&
+		    bind_into(m->at[i].where, m->at[i].where, MS_REC, e) < 0)
+			return -1;
 	return 0;
 }
 
@@ -183,38 +248,121 @@ put_place(const struct live_opts *o, const struct mounts *m,
 		p->state ? base_printf(TOP "/state/%s", p->path)
 			 : base_printf(TOP "/roots/%s/%s", o->version, p->path);
 
-	if (p->state && is_mounted(m, where))
+	if (p->state && is_mounted(o, m, where))
 		return 0;
 	if (step(o, where, e) < 0 || dir_make(from, 0755, e) < 0)
 		return -1;
 	/* the old version's */
-	if (!p->state && is_mounted(m, where) && umount2(place, MNT_DETACH) < 0)
+	if (!p->state && is_mounted(o, m, where) &&
+	    umount2(place, MNT_DETACH) < 0)
 		return err_sys(e, "unmount %s", place);
-	return bind_into(from, where, 0, e) < 0 ? -1 : free_flags(place, 0, e);
+	if (bind_into(from, where, 0, e) < 0)
+		return -1;
+	/* what comes below it is not for what it is a copy of */
+	if (mount(NULL, place, NULL, MS_PRIVATE, NULL) < 0)
+		return err_sys(e, "%s", place);
+	if (free_flags(place, 0, e) < 0)
+		return -1;
+	return p->state ? put_later(m, where, e) : 0;
 }
 
-/* Copies below which something is exchanged must not be shared any more. */
+/* Something is exchanged there, or taken away. */
+static bool
+changes_below(const struct live_opts *o, const struct mounts *m,
+	      const char *where)
+{
+	size_t i;
+
+	for (i = 0; i < o->places->len; i++)
+		if (is_below(o->places->at[i].path, where + 1))
+			return true;
+	for (i = 0; i < m->len; i++)
+		if (is_below(m->at[i].where, where) && !is_kept(o, &m->at[i]))
+			return true;
+	return false;
+}
+
+/* Copies below which something changes must not be shared any more. */
 static int
 part_copies(const struct live_opts *o, const struct mounts *m, struct err *e)
 {
-	size_t i, k;
+	size_t i;
 
 	for (i = 0; i < m->len; i++) {
 		AUTO_FREE char *copy = base_printf(NEW "%s", m->at[i].where);
-		size_t len = strlen(m->at[i].where + 1);
 
-		if (m->at[i].parent != root_id(m) || len == 0)
-			continue;
-		for (k = 0; k < o->places->len; k++)
-			if (strncmp(o->places->at[k].path, m->at[i].where + 1,
-				    len) == 0 &&
-			    o->places->at[k].path[len] == '/')
-				break;
-		if (k < o->places->len &&
+		if (m->at[i].parent == root_id(m) && m->at[i].where[1] &&
+		    changes_below(o, m, m->at[i].where) &&
 		    mount(NULL, copy, NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 			return err_sys(e, "%s", copy);
 	}
 	return 0;
+}
+
+/* Somebody's own mount on or below row `i`. */
+static const struct mount_row *
+covers(const struct live_opts *o, const struct mounts *m, size_t i)
+{
+	size_t k;
+
+	for (k = i + 1; k < m->len; k++)
+		if ((is_below(m->at[k].where, m->at[i].where) ||
+		     str_eq(m->at[k].where, m->at[i].where)) &&
+		    is_kept(o, &m->at[k]))
+			return &m->at[k];
+	return NULL;
+}
+
+/* What the old version had for a place and this one has not, or in another
+ * class. Innermost first, as it was mounted last. */
+static int
+drop_places(const struct live_opts *o, const struct mounts *m, struct err *e)
+{
+	size_t i;
+
+	for (i = m->len; i-- > 0;) {
+		const char *where = m->at[i].where;
+		AUTO_FREE char *copy = base_printf(NEW "%s", where);
+		const struct mount_row *theirs;
+
+		if (is_kept(o, &m->at[i]))
+			continue;
+		theirs = covers(o, m, i);
+		if (theirs)
+			return err_set(e, ERR_REFUSED,
+				       "%s is mounted on or below %s, which is "
+				       "of another class in %s",
+				       theirs->where, where, o->version);
+		if (step(o, where, e) < 0)
+			return -1;
+		/* one that is covered has come along with nothing */
+		if (umount2(copy, MNT_DETACH) < 0 && errno != EINVAL)
+			return err_sys(e, "unmount %s", copy);
+	}
+	return 0;
+}
+
+/* systemd wants mounts that are shared; the copies that were parted are
+ * shared among themselves anew, and what was private stays so. Places of this
+ * version are as its root is. */
+static void
+share_again(const struct live_opts *o, const struct mounts *m)
+{
+	const struct mount_row *root = mounts_root(m);
+	size_t i;
+
+	for (i = 0; i < m->len; i++) {
+		AUTO_FREE char *copy = base_printf(NEW "%s", m->at[i].where);
+
+		if (m->at[i].shared && &m->at[i] != root)
+			mount(NULL, copy, NULL, MS_SHARED, NULL);
+	}
+	for (i = 0; root && root->shared && i < o->places->len; i++) {
+		AUTO_FREE char *copy =
+			base_printf(NEW "/%s", o->places->at[i].path);
+
+		mount(NULL, copy, NULL, MS_SHARED, NULL);
+	}
 }
 
 static int
@@ -224,7 +372,7 @@ put_together(const struct live_opts *o, const struct mounts *m, struct err *e)
 
 	if (step(o, "a place to build the root", e) < 0 ||
 	    make_stage(o->version, e) < 0 || carry_over(o, m, e) < 0 ||
-	    part_copies(o, m, e) < 0)
+	    part_copies(o, m, e) < 0 || drop_places(o, m, e) < 0)
 		return -1;
 	for (i = 0; i < o->places->len; i++)
 		if (put_place(o, m, &o->places->at[i], e) < 0)
@@ -233,6 +381,7 @@ put_together(const struct live_opts *o, const struct mounts *m, struct err *e)
 	if (mount(NULL, NEW TOP, NULL,
 		  MS_REMOUNT | MS_BIND | MS_NOSUID | MS_NODEV, NULL) < 0)
 		return err_sys(e, NEW TOP);
+	share_again(o, m);
 	return enter_check_init(NEW, e);
 }
 
@@ -241,10 +390,8 @@ put_together(const struct live_opts *o, const struct mounts *m, struct err *e)
 static int
 move_all(const struct live_opts *o, struct err *e)
 {
-	AUTO_CLOSE int old = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct err ignored;
 
-	if (old < 0)
-		return err_sys(e, "/");
 	if (step(o, "the move", e) < 0)
 		return -1;
 	if (chdir(NEW) < 0)
@@ -253,49 +400,27 @@ move_all(const struct live_opts *o, struct err *e)
 		return err_sys(e, "pivot_root to %s", o->version);
 	/* No way back from here, and none is needed: what may fail below
 	 * leaves more mounted than there has to be. */
-	if (fchdir(old) == 0 &&
-	    mount(NULL, ".", NULL, MS_REC | MS_PRIVATE, NULL) == 0)
-		umount2(".", MNT_DETACH);
+	step(o, "the old root", &ignored);
+	live_finish(&ignored);
 	if (chdir("/") < 0)
 		assert(!"pivot_root left no root");
 	return 0;
-}
-
-/* systemd wants mounts that are shared; the copies that were parted are
- * shared among themselves anew, and what was private stays so. */
-static void
-share_again(const struct mounts *m)
-{
-	size_t i;
-
-	for (i = 0; i < m->len; i++)
-		if (m->at[i].shared)
-			mount(NULL, m->at[i].where, NULL, MS_SHARED, NULL);
-}
-
-static void
-tear_down(void)
-{
-	if (mount(NULL, STAGE, NULL, MS_REC | MS_PRIVATE, NULL) == 0)
-		umount2(STAGE, MNT_DETACH);
 }
 
 int
 live_switch(const struct live_opts *o, struct err *e)
 {
 	AUTO_CLEAR(mounts) m = { 0 };
+	struct err ignored;
 
 	if (check_namespace(e) < 0)
 		return -1;
-	/* what a switch that was killed has left there */
-	tear_down();
-	if (mounts_read(&m, e) < 0)
+	if (live_finish(e) < 0 || mounts_read(&m, e) < 0)
 		return -1;
 	if (put_together(o, &m, e) < 0 || move_all(o, e) < 0) {
 		if (chdir("/") == 0) /* not below what is taken away */
-			tear_down();
+			live_finish(&ignored);
 		return -1;
 	}
-	share_again(&m);
 	return 0;
 }

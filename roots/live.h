@@ -15,7 +15,8 @@
 struct live_opts {
 	const char *version;
 	const struct enter_places *places; /* of that version */
-	/* Before each step; non-zero ends it, and all is as it was. */
+	/* Before each step; non-zero ends it, and all is as it was. Before the
+	 * last one, "the old root", the system has moved: it is not heeded. */
 	int (*step)(void *ctx, const char *what);
 	void *ctx;
 };
@@ -24,8 +25,15 @@ struct live_opts {
  * those of pid 1 (a container, a service with protections), ERR_SYS. */
 int live_switch(const struct live_opts *o, struct err *e);
 
+/* What a move that was killed has left mounted is taken off: a root that was
+ * being put together; or, behind the instant, when the system stands in the new
+ * root, the old one, which covers "/" still for whoever comes from outside.
+ * Otherwise nothing is done. ERR_SYS. */
+int live_finish(struct err *e);
+
 /* The version that "/" is, as the mounts say. Owned. ERR_REFUSED when it is
- * none (a host laid out as plain). */
+ * none (a host laid out as plain), ERR_INPUT when the system, which is pid 1,
+ * stands in another and this program was left behind by a move. */
 char *live_running(struct err *e);
 
 /* A kernel that goes on in another version loads its modules from

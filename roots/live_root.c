@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include "lib/base.h"
@@ -12,6 +13,7 @@
 #include "roots/live.h"
 
 #define ROOTS "/edeploy/roots"
+#define STAGE "/edeploy/sysroot" /* of roots/live.c */
 
 /* "/edeploy/roots/V", with what a subvolume of btrfs puts before it. */
 static const char *
@@ -23,24 +25,110 @@ version_of(const char *from)
 	return name && name_is_safe(name) ? name : NULL;
 }
 
+/* The version in which pid 1 stands, when that is not "/". Owned, or NULL. */
+static char *
+first_elsewhere(void)
+{
+	struct stat here, first, root;
+	char **names, *found = NULL;
+	size_t i;
+
+	if (stat("/", &here) < 0 || stat("/proc/1/root/", &first) < 0 ||
+	    first.st_dev != here.st_dev || first.st_ino == here.st_ino)
+		return NULL;
+	names = dir_names(ROOTS);
+	for (i = 0; names && names[i] && !found; i++) {
+		AUTO_FREE char *path = base_printf(ROOTS "/%s", names[i]);
+
+		if (stat(path, &root) == 0 && root.st_dev == first.st_dev &&
+		    root.st_ino == first.st_ino)
+			found = base_strdup(names[i]);
+	}
+	names_free(names);
+	return found;
+}
+
 char *
 live_running(struct err *e)
 {
+	AUTO_FREE char *first = first_elsewhere();
 	AUTO_CLEAR(mounts) m = { 0 };
-	const char *version = NULL;
-	size_t i;
+	const struct mount_row *root;
+	const char *version;
 
 	if (mounts_read(&m, e) < 0)
 		return NULL;
-	for (i = 0; i < m.len; i++)
-		if (str_eq(m.at[i].where, "/"))
-			version = version_of(m.at[i].from);
+	root = mounts_root(&m);
+	version = root ? version_of(root->from) : NULL;
+	if (first && version) {
+		err_set(e, ERR_INPUT,
+			"this shell stands in %s still, and the system has "
+			"moved to %s: log in again",
+			version, first);
+		return NULL;
+	}
 	if (version)
 		return base_strdup(version);
 	err_set(e, ERR_REFUSED,
 		"this system's / is no version below " ROOTS
 		": it is laid out as plain");
 	return NULL;
+}
+
+/* ---- the end of a move ---- */
+
+/* The old root that stands over `root`, which a version is. */
+static const struct mount_row *
+find_cover(const struct mounts *m, const struct mount_row *root)
+{
+	size_t i;
+
+	for (i = 0; i < m->len; i++)
+		if (m->at[i].parent == root->id &&
+		    str_eq(m->at[i].where, "/") &&
+		    m->at[i].major == root->major &&
+		    m->at[i].minor == root->minor && version_of(root->from))
+			return &m->at[i];
+	return NULL;
+}
+
+/* Killed anywhere, it can be done again: the cover goes last, and it is shared
+ * until the new root is. "/" itself is never covered, what is above it is. */
+static int
+take_off(const struct mount_row *cover)
+{
+	if (cover->shared && mount(NULL, "/", NULL, MS_SHARED, NULL) < 0)
+		return -1;
+	return chdir("/..") < 0 ||
+			       mount(NULL, ".", NULL, MS_REC | MS_PRIVATE,
+				     NULL) < 0 ||
+			       umount2(".", MNT_DETACH) < 0
+		       ? -1
+		       : 0;
+}
+
+static void
+tear_down(void)
+{
+	if (mount(NULL, STAGE, NULL, MS_REC | MS_PRIVATE, NULL) == 0)
+		umount2(STAGE, MNT_DETACH);
+}
+
+int
+live_finish(struct err *e)
+{
+	AUTO_CLEAR(mounts) m = { 0 };
+	const struct mount_row *root, *cover;
+	int bad = 0;
+
+	tear_down();
+	if (mounts_read(&m, e) < 0)
+		return -1;
+	root = mounts_root(&m);
+	cover = root ? find_cover(&m, root) : NULL;
+	if (cover && take_off(cover) < 0)
+		bad = err_sys(e, "the old root, %s", cover->from);
+	return chdir("/") < 0 && !bad ? err_sys(e, "/") : bad;
 }
 
 /* ---- modules ---- */

@@ -4,6 +4,8 @@
 #include "lib/base.h"
 
 #include "roots/accounts.h"
+#include "roots/classes.h"
+#include "roots/identity.h"
 #include "roots/merge.h"
 
 /* ---- one path ---- */
@@ -100,6 +102,10 @@ static void
 settle(const struct sides *s, struct merge_row *r)
 {
 	*r = (struct merge_row){ .path = s->path, .theirs = s->theirs };
+	if (s->ours && identity_is(s->path)) {
+		take(r, MERGE_OURS, s->ours, MERGE_PLAIN);
+		return;
+	}
 	if (same_content(s->ours, s->theirs))
 		take(r, MERGE_OURS, s->ours, MERGE_PLAIN);
 	else if (same_content(s->ours, s->base))
@@ -124,6 +130,8 @@ struct side {
 	const struct manifest *m;
 	size_t at;
 	const char *prefix;
+	/* Of what people's part of it is; NULL: all. */
+	const struct classes *classes;
 };
 
 static bool
@@ -135,11 +143,17 @@ is_below(const char *path, const char *prefix)
 	       (path[len] == '/' || !path[len]);
 }
 
+static bool
+is_asked_for(const struct side *s, const char *path)
+{
+	return is_below(path, s->prefix) &&
+	       (!s->classes || classes_of(s->classes, path) == CLASS_MERGED);
+}
+
 static const struct manifest_entry *
 peek(struct side *s)
 {
-	while (s->at < s->m->len &&
-	       !is_below(s->m->entry[s->at].path, s->prefix))
+	while (s->at < s->m->len && !is_asked_for(s, s->m->entry[s->at].path))
 		s->at++;
 	return s->at < s->m->len ? &s->m->entry[s->at] : NULL;
 }
@@ -203,6 +217,18 @@ folder_of(struct merge_plan *p, size_t end, const char *path)
 	return NULL;
 }
 
+static bool
+is_there(const struct merge_row *r)
+{
+	return r->content != MERGE_NONE;
+}
+
+static bool
+makes_folder(const struct merge_row *r)
+{
+	return is_there(r) && r->look.type == 'd';
+}
+
 /* What stays needs its folders: one that the version took away, or made into
  * something else, stays with it. Innermost first, so that one pass is enough.
  */
@@ -213,25 +239,70 @@ keep_folders(struct merge_plan *p, const struct manifest *ours)
 
 	for (i = p->len; i-- > 0;) {
 		struct merge_row *up = folder_of(p, i, p->row[i].path);
-		const struct manifest_entry *was;
+		const struct manifest_entry *was =
+			up ? manifest_find(ours, up->path) : NULL;
 
-		if (!up ||
-		    (p->row[i].content == MERGE_NONE && !p->row[i].beside))
+		if (p->row[i].content != MERGE_OURS || !is_folder(was) ||
+		    makes_folder(up))
 			continue;
-		if (up->content != MERGE_NONE && up->look.type == 'd')
-			continue;
-		was = manifest_find(ours, up->path);
-		if (p->row[i].content != MERGE_OURS || !is_folder(was)) {
-			/* theirs, and there is no place for it */
-			p->row[i].content = MERGE_NONE;
-			p->row[i].beside = false;
-			p->row[i].note = MERGE_UNWANTED;
-			continue;
-		}
 		up->beside = up->content == MERGE_THEIRS;
 		up->note = up->beside ? MERGE_CONFLICT : MERGE_ORPHAN;
 		up->content = MERGE_OURS;
 		up->look = *was;
+	}
+}
+
+/* What the version brings into a folder that is none here has no place; nor has
+ * what would be in that. */
+static void
+drop_homeless(struct merge_plan *p)
+{
+	size_t i;
+
+	for (i = 0; i < p->len; i++) {
+		struct merge_row *r = &p->row[i];
+		const struct merge_row *up = folder_of(p, i, r->path);
+
+		if (!up || makes_folder(up) || (!is_there(r) && !r->beside))
+			continue;
+		r->content = MERGE_NONE;
+		r->beside = false;
+		r->note = MERGE_UNWANTED;
+	}
+}
+
+/* ---- what an earlier merge put beside ---- */
+
+/* Compares a path, and a row of the plan. */
+static int
+by_path(const void *a, const void *b)
+{
+	return manifest_path_cmp(a, ((const struct merge_row *)b)->path);
+}
+
+/* The new version's comes in the place of an older one's, that nobody has taken
+ * up; a folder of that name is somebody's own. */
+static void
+clear_beside(struct merge_plan *p)
+{
+	size_t i;
+
+	for (i = 0; i < p->len; i++) {
+		AUTO_FREE char *name = NULL;
+		struct merge_row *old;
+
+		if (!p->row[i].beside)
+			continue;
+		name = base_printf("%s" MERGE_BESIDE, p->row[i].path);
+		old = bsearch(name, p->row, p->len, sizeof(*p->row), by_path);
+		if (!old || old->content == MERGE_NONE)
+			continue;
+		if (old->look.type == 'd') {
+			p->row[i].beside = false;
+			continue;
+		}
+		old->content = MERGE_NONE;
+		old->note = MERGE_PLAIN;
 	}
 }
 
@@ -250,11 +321,11 @@ drop_silent(struct merge_plan *p)
 void
 merge_make(struct merge_plan *out, const struct manifest *base,
 	   const struct manifest *ours, const struct manifest *theirs,
-	   const char *prefix)
+	   const char *prefix, const struct classes *classes)
 {
-	struct side side[3] = { { base, 0, prefix },
-				{ ours, 0, prefix },
-				{ theirs, 0, prefix } };
+	struct side side[3] = { { base, 0, prefix, classes },
+				{ ours, 0, prefix, classes },
+				{ theirs, 0, prefix, NULL } };
 	const char *path;
 
 	*out = (struct merge_plan){ 0 };
@@ -270,6 +341,8 @@ merge_make(struct merge_plan *out, const struct manifest *base,
 		add(out, &r);
 	}
 	keep_folders(out, ours);
+	drop_homeless(out);
+	clear_beside(out);
 	drop_silent(out);
 }
 

@@ -8,7 +8,12 @@
  * hash: `base`, the old version as it was published; `ours`, as it is now;
  * `theirs`, the new version as published. Content (with the type) and looks
  * (mode, owner, attributes) are merged apart: a version may change the owner of
- * a file that somebody edited. Times are nobody's edit. */
+ * a file that somebody edited. Times are nobody's edit. What makes the machine
+ * itself (roots/identity.h) is ours as it is, when there is one. */
+struct classes;
+
+#define MERGE_BESIDE ".edeploy-new" /* behind a name */
+
 enum merge_from {
 	MERGE_OURS,
 	MERGE_THEIRS,
@@ -20,7 +25,8 @@ enum merge_note {
 	MERGE_PLAIN,    /* nothing to tell */
 	MERGE_KEPT,     /* an edit, carried over */
 	MERGE_CONFLICT, /* both changed: ours stays, theirs is put beside it as
-			   NAME.edeploy-new */
+			   NAME.edeploy-new, which an older one makes room for
+			 */
 	MERGE_LOOKS,    /* both changed mode, owner or attributes: ours stay */
 	MERGE_UNWANTED, /* ours was removed, theirs changed: it stays away,
 			   theirs is beside */
@@ -45,10 +51,13 @@ struct merge_plan {
 };
 
 /* Pure. The manifests hold whole trees or only what is below `prefix`
- * ("etc"); rows are those at and below it. Borrows from all three. */
+ * ("etc"); rows are those at and below it. What is there and by `classes`
+ * (NULL: all is) not of the merged class is as theirs has it. Borrows from all
+ * three.
+ */
 void merge_make(struct merge_plan *out, const struct manifest *base,
 		const struct manifest *ours, const struct manifest *theirs,
-		const char *prefix);
+		const char *prefix, const struct classes *classes);
 void merge_clear(struct merge_plan *p);
 
 /* For a person: what became of this row; NULL when there is nothing to say. */

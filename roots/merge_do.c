@@ -17,7 +17,6 @@
 #include "roots/merge_do.h"
 
 #define SUFFIX ".edeploy-merge"
-#define BESIDE ".edeploy-new"
 
 struct building {
 	const struct merge_job *job;
@@ -96,7 +95,8 @@ put(const struct building *b, const struct merge_row *r, enum merge_from from,
 static int
 put_beside(const struct building *b, const struct merge_row *r, struct err *e)
 {
-	AUTO_FREE char *name = base_printf("%s" BESIDE, inside(b, r->path));
+	AUTO_FREE char *name =
+		base_printf("%s" MERGE_BESIDE, inside(b, r->path));
 	struct merge_row theirs = *r;
 
 	theirs.look = *r->theirs;

@@ -7,44 +7,27 @@
 #include <unistd.h>
 
 #include "lib/base.h"
+#include "lib/file.h"
 
 #include "roots/same.h"
 
 #define CHUNK (256 * 1024)
-
-/* As many bytes as there are, up to CHUNK. */
-static ssize_t
-fill(int fd, char *at)
-{
-	size_t have = 0;
-
-	while (have < CHUNK) {
-		ssize_t n = read(fd, at + have, CHUNK - have);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -1;
-		if (n == 0)
-			break;
-		have += (size_t)n;
-	}
-	return (ssize_t)have;
-}
 
 static int
 compare(int a, int b, bool *same, struct err *e)
 {
 	AUTO_FREE char *left = base_alloc(CHUNK);
 	AUTO_FREE char *right = base_alloc(CHUNK);
+	off_t at = 0;
 	ssize_t n, m;
 
 	do {
-		n = fill(a, left);
-		m = fill(b, right);
+		n = fd_pread_all(a, left, CHUNK, at);
+		m = fd_pread_all(b, right, CHUNK, at);
 		if (n < 0 || m < 0)
 			return err_sys(e, "read");
 		*same = n == m && memcmp(left, right, (size_t)n) == 0;
+		at += n;
 	} while (*same && n == CHUNK);
 	return 0;
 }

@@ -164,6 +164,48 @@ state_fail(struct state *s)
 	next(s);
 }
 
+void
+state_return(struct state *s)
+{
+	char was[STATE_VERSION];
+
+	assert(*s->prev);
+	memcpy(was, s->good, sizeof(was));
+	memcpy(s->good, s->prev, sizeof(s->good));
+	memcpy(s->prev, was, sizeof(s->prev));
+	state_fail(s);
+}
+
+static void
+take_word(struct state_words *w, const char *word)
+{
+	struct err ignored;
+	const char *value = strchr(word, '=');
+	uint64_t n;
+
+	if (!value)
+		return;
+	value++;
+	if (str_starts(word, "edeploy.root=") && name_is_safe(value))
+		snprintf(w->root, sizeof(w->root), "%s", value);
+	else if (str_starts(word, "edeploy.gen="))
+		num_u64(value, 0, UINT64_MAX - 1, &w->gen, "", &ignored);
+	else if (str_starts(word, "edeploy.watchdog=") &&
+		 num_u64(value, 0, 86400, &n, "", &ignored) == 0)
+		w->watchdog_s = (unsigned)n;
+	else if (str_starts(word, "edeploy.fell=") && strlen(value) < 8)
+		snprintf(w->fell, sizeof(w->fell), "%s", value);
+}
+
+void
+state_words_parse(struct state_words *w, char *line)
+{
+	const char *word;
+
+	while ((word = strsep(&line, " \n")))
+		take_word(w, word);
+}
+
 /* GRUB read another boot.cfg than this one. Writing it again, flushed, and
  * booting once more mends that; when it did not, what GRUB chose is entered
  * and judged by nobody: a machine that runs is better than one that turns in
@@ -230,16 +272,22 @@ drop_filling(char *text)
 		text[at] = '\0';
 }
 
-int
-state_read(struct state *out, const char *dir, struct err *e)
+static int
+read_file(struct state *out, const char *dir, const char *name, struct err *e)
 {
-	AUTO_FREE char *path = base_printf("%s/boot.cfg", dir);
+	AUTO_FREE char *path = base_printf("%s/%s", dir, name);
 	AUTO_FREE char *text = NULL;
 
 	if (file_read(path, STATE_TEXT_MAX, &text, NULL, e) < 0)
 		return -1;
 	drop_filling(text);
 	return state_parse(out, text, path, e);
+}
+
+int
+state_read(struct state *out, const char *dir, struct err *e)
+{
+	return read_file(out, dir, "boot.cfg", e);
 }
 
 /* 1: written, 0: there is no such file to be written over. */
@@ -261,10 +309,11 @@ write_over(const char *path, const char sector[STATE_SECTOR], struct err *e)
 	return 1;
 }
 
-int
-state_write(const struct state *s, const char *dir, struct err *e)
+static int
+write_file(const struct state *s, const char *dir, const char *name,
+	   struct err *e)
 {
-	AUTO_FREE char *path = base_printf("%s/boot.cfg", dir);
+	AUTO_FREE char *path = base_printf("%s/%s", dir, name);
 	char sector[STATE_SECTOR];
 	int done;
 
@@ -272,7 +321,33 @@ state_write(const struct state *s, const char *dir, struct err *e)
 	done = write_over(path, sector, e);
 	if (done < 0)
 		return -1;
-	if (!done && file_replace(path, sector, sizeof(sector), 0644, e) < 0)
+	return done ? 0 : file_replace(path, sector, sizeof(sector), 0644, e);
+}
+
+int
+state_write(const struct state *s, const char *dir, struct err *e)
+{
+	struct state spare = *s;
+
+	*spare.trial = '\0';
+	spare.left = 0;
+	if (write_file(s, dir, "boot.cfg", e) < 0 ||
+	    write_file(&spare, dir, "boot.good", e) < 0)
 		return -1;
 	return flush(dir, e);
+}
+
+int
+state_mend(struct state *out, const char *dir, struct err *e)
+{
+	AUTO_FREE char *path = base_printf("%s/boot.cfg", dir);
+
+	if (read_file(out, dir, "boot.good", e) < 0)
+		return -1;
+	/* what is lost may have been one further, and GRUB may have noted it */
+	out->gen += 2;
+	/* a sector that cannot be read cannot be written in part, either */
+	if (unlink(path) < 0 && errno != ENOENT)
+		return err_sys(e, "%s", path);
+	return state_write(out, dir, e);
 }

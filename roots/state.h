@@ -52,13 +52,22 @@ int state_prove(struct state *s, const char *running, struct err *e);
 /* The trial is over, and was not good. Nothing when there is none. */
 void state_fail(struct state *s);
 
+/* `prev` is the good one again, at once: for a root that runs nothing of ours,
+ * so that its starts are counted by nobody. Not without a `prev`. */
+void state_return(struct state *s);
+
 /* ---- what init does with what GRUB says ---- */
 
 struct state_words {              /* of the kernel's command line */
 	char root[STATE_VERSION]; /* edeploy.root= */
-	uint64_t gen; /* edeploy.gen=; 0: not said, a person typed */
-	char fell[8]; /* edeploy.fell=: load, grub, count; "": none */
+	uint64_t gen;        /* edeploy.gen=; 0: not said, a person typed */
+	char fell[8];        /* edeploy.fell=: load, grub, count; "": none */
+	unsigned watchdog_s; /* edeploy.watchdog=; 0: none (roots/watchdog.h) */
 };
+
+/* What of these is in `line`, which is cut into its words. What is not there,
+ * or not as GRUB's half writes it, stays as it is in `w`. */
+void state_words_parse(struct state_words *w, char *line);
 
 enum state_step {
 	STATE_ENTER,  /* nothing to write */
@@ -77,9 +86,14 @@ enum state_step state_boot(struct state *s, const struct state_words *w);
 int state_read(struct state *out, const char *dir, struct err *e);
 
 /* Write it, durably and so that GRUB sees it (roots/flush.h): one sector in its
- * place. Not by a rename: the blocks of that reach their places one by one, and
- * between two of them a name leads GRUB to a file that is gone. ERR_SYS: then
- * either the old or the new one is there. */
+ * place, and then another, `dir`/boot.good, which is the same without a trial:
+ * GRUB takes that one where boot.cfg names no good version. Not by a rename:
+ * the blocks of that reach their places one by one, and between two of them a
+ * name leads GRUB to a file that is gone. ERR_SYS: then either the old or the
+ * new one is there. */
 int state_write(const struct state *s, const char *dir, struct err *e);
+
+/* boot.cfg cannot be read: make it anew from boot.good. ERR_SYS, ERR_INPUT. */
+int state_mend(struct state *out, const char *dir, struct err *e);
 
 #endif

@@ -24,7 +24,7 @@ top_version_ok(const char *version)
 {
 	static const char *const beside[] = { ".new",    ".fix",   ".old",
 					      ".record", ".local", ".mounts",
-					      ".grub" };
+					      ".grub",   ".post" };
 	size_t i;
 
 	for (i = 0; i < ARRAY_LEN(beside); i++)
@@ -97,8 +97,25 @@ add_state(const char *top, const char *root, const struct enter_places *places,
 	return 0;
 }
 
+static void
+add_own(struct enter_places *places, const struct enter_places *own)
+{
+	size_t i, k;
+
+	for (i = 0; own && i < own->len; i++) {
+		const char *path = own->at[i].path;
+
+		for (k = 0; k < places->len; k++)
+			if (str_eq(places->at[k].path, path))
+				break;
+		if (own->at[i].state && k == places->len)
+			enter_places_add(places, true, path);
+	}
+}
+
 static int
-add_mounts(const char *top, const char *root, struct err *e)
+add_mounts(const char *top, const char *root, const struct enter_places *own,
+	   struct err *e)
 {
 	AUTO_CLEAR(classes) classes = { 0 };
 	AUTO_CLEAR(enter_places) places = { 0 };
@@ -110,6 +127,12 @@ add_mounts(const char *top, const char *root, struct err *e)
 	    add_state(top, root, &places, e) < 0)
 		return -1;
 	classes_keep(&classes, state, &places);
+	add_own(&places, own);
+	if (places.len > ENTER_PLACES_MAX)
+		return err_set(e, ERR_INPUT,
+			       "%zu folders would be mounted in a version, and "
+			       "%d may be: list fewer in /" CLASSES_FILE,
+			       places.len, ENTER_PLACES_MAX);
 	text = enter_places_text(&places);
 	return write_beside(root, ".mounts", text, e);
 }
@@ -164,7 +187,7 @@ top_add(const char *top, const struct top_version *v, struct err *e)
 
 	if (grub_print_version(kernel, initrd, v->args, &grub, e) < 0 ||
 	    enter_check_init(root, e) < 0 || add_drop_in(root, e) < 0 ||
-	    add_mounts(top, root, e) < 0)
+	    add_mounts(top, root, v->own, e) < 0)
 		return -1;
 	return write_beside(root, ".grub", buf_text(&grub), e);
 }
@@ -199,14 +222,18 @@ put_grub(const char *top, const struct top_boot *b, struct err *e)
 }
 
 int
-top_boot(const char *top, const struct top_boot *b, const char *version,
-	 struct err *e)
+top_boot(const char *top, const struct top_boot *b, struct err *e)
+{
+	return put_init(top, b->init, e) < 0 ? -1 : put_grub(top, b, e);
+}
+
+int
+top_name(const char *top, const char *version, struct err *e)
 {
 	AUTO_FREE char *dir = base_printf("%s/" TOP_DIR, top);
 	struct state s;
 
-	if (put_init(top, b->init, e) < 0 || put_grub(top, b, e) < 0 ||
-	    flush(dir, e) < 0)
+	if (flush(dir, e) < 0)
 		return -1;
 	state_first(&s, version);
 	return state_write(&s, dir, e);

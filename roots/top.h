@@ -9,7 +9,7 @@
  *
  *     dev proc run sys              empty, the initramfs mounts them
  *     edeploy/                      root's alone
- *       init boot.cfg log           roots/init.c, roots/state.h
+ *       init boot.cfg boot.good log roots/init.c, roots/state.h
  *       grub/{grub.cfg,grubenv}     roots/grub.h
  *       roots/VERSION/              a tree
  *       roots/VERSION.{mounts,grub} how it is entered, how it is started
@@ -17,6 +17,8 @@
  *       sysroot/                    a place to mount
  */
 #define TOP_DIR "edeploy"
+
+struct enter_places; /* roots/enter.h */
 
 /* A version's name that cannot be meant for what stands beside another one. */
 bool top_version_ok(const char *version);
@@ -31,6 +33,9 @@ struct top_version {
 	const char *version;
 	const char *kernel, *initrd; /* in its tree: "/boot/vmlinuz-6.1" */
 	const char *args;            /* boot arguments */
+	/* state of the machine that no class tells of, or NULL: those of its
+	 * places that are `state` */
+	const struct enter_places *own;
 };
 
 /* Everything beside the tree of a version, which is complete: what is mounted
@@ -45,10 +50,13 @@ struct top_boot {
 	const char *init;   /* file of the program roots/init.c */
 };
 
-/* What boots the first version: init, GRUB's files, and boot.cfg last, all of
- * it where GRUB sees it. The boot loader itself is installed by the caller,
- * with edeploy/grub as its folder. */
-int top_boot(const char *top, const struct top_boot *b, const char *version,
-	     struct err *e);
+/* What boots versions: init and GRUB's files. The boot loader itself is
+ * installed by the caller, with edeploy/grub as its folder. */
+int top_boot(const char *top, const struct top_boot *b, struct err *e);
+
+/* boot.cfg, the first: `version` boots from here on. The last thing that is
+ * written: all of the file system is on the disk before, and where GRUB sees
+ * it. */
+int top_name(const char *top, const char *version, struct err *e);
 
 #endif

@@ -1,5 +1,8 @@
 /* Accounts: three sides, line by line. */
+#include <time.h>
+
 #include "lib/base.h"
+#include "lib/buf.h"
 
 #include "roots/accounts.h"
 
@@ -63,6 +66,16 @@ static const struct {
 	{ "a password set here, days changed by both", "etc/shadow",
 	  "root:*:1:0:9:7:::\n", "root:$6$x:2:0:9:7:::\n",
 	  "root:*:3:0:8:7:::\n", "root:$6$x:2:0:8:7:::\n" },
+	{ "a member named twice, and an empty one", "etc/group", "adm:x:4:\n",
+	  "adm:x:4:a,,a,b\n", "adm:x:4:b,c,c\n", "adm:x:4:a,b,c\n" },
+	{ "a name that begins another", "etc/group", "adm:x:4:ab\n",
+	  "adm:x:4:a\n", "adm:x:4:ab,abc\n", "adm:x:4:a,abc\n" },
+	{ "NIS in the middle, twice", "etc/passwd", ROOT,
+	  "+a::::::\n" ROOT "+::::::\n", ROOT "a:x:7:7::/:/s\n",
+	  "a:x:7:7::/:/s\n+a::::::\n" ROOT "+::::::\n" },
+	{ "an account twice here", "etc/passwd", "a:x:7:7::/:/s\n",
+	  "a:x:7:7::/:/s\na:x:7:7::/x:/s\n", "a:x:7:7::/:/z\n",
+	  "a:x:7:7::/:/z\na:x:7:7::/x:/z\n" },
 	{ "administrators and members", "etc/gshadow", "g:!::\n",
 	  "g:!:joe:joe\n", "g:!:ann:ann\n", "g:!:joe,ann:joe,ann\n" },
 	{ "ranges", "etc/subuid", "a:100000:65536\n",
@@ -71,6 +84,73 @@ static const struct {
 	  "a:100000:65536\njoe:165536:65536\na:300000:1\nb:231072:65536\n" },
 	{ "no accounts", "etc/hosts", "", "", "", "!no accounts" },
 };
+
+/* A host with as many accounts as some universities have: what a search line by
+ * line would take minutes for, of which a boot has two. */
+#define MANY 100000
+
+static void
+print_many(struct buf *out, size_t from)
+{
+	size_t i;
+
+	for (i = from; i < from + MANY; i++)
+		buf_printf(out, "user%06zu:x:%zu:100::/home/u:/bin/sh\n", i,
+			   i + 1000);
+}
+
+static void
+test_many(void)
+{
+	AUTO_CLEAR(buf) ours = { 0 };
+	AUTO_CLEAR(buf) want = { 0 };
+	AUTO_FREE char *out = NULL;
+	struct err e = { 0 };
+	struct timespec from, to;
+
+	buf_str(&ours, ROOT);
+	print_many(&ours, 0);
+	buf_str(&want, buf_text(&ours));
+	buf_str(&want, "db:x:110:110::/h:/s\n");
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &from);
+	CHECK_SHOW(200,
+		   accounts_merge("etc/passwd", ROOT, buf_text(&ours),
+				  ROOT "db:x:110:110::/h:/s\n", &out, &e) == 0,
+		   "%s", e.text);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &to);
+	CHECK(201, out && str_eq(out, buf_text(&want)));
+	CHECK_SHOW(202, to.tv_sec - from.tv_sec < 10, "%ld s of CPU",
+		   (long)(to.tv_sec - from.tv_sec));
+}
+
+/* The same with all of them in one group. */
+static void
+test_members(void)
+{
+	AUTO_CLEAR(buf) base = { 0 };
+	AUTO_CLEAR(buf) ours = { 0 };
+	AUTO_CLEAR(buf) theirs = { 0 };
+	AUTO_FREE char *out = NULL;
+	struct err e = { 0 };
+	struct timespec from, to;
+	size_t i;
+
+	buf_str(&base, "all:x:100:");
+	for (i = 0; i < MANY / 4; i++)
+		buf_printf(&base, "user%06zu,", i);
+	buf_printf(&ours, "%sjoe\n", buf_text(&base));
+	buf_printf(&theirs, "%sdb\n", buf_text(&base));
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &from);
+	CHECK_SHOW(210,
+		   accounts_merge("etc/group", buf_text(&base), buf_text(&ours),
+				  buf_text(&theirs), &out, &e) == 0,
+		   "%s", e.text);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &to);
+	CHECK(211, out && str_ends(out, ",joe,db\n") &&
+			   str_starts(out, "all:x:100:user000000,user000001,"));
+	CHECK_SHOW(212, to.tv_sec - from.tv_sec < 10, "%ld s of CPU",
+		   (long)(to.tv_sec - from.tv_sec));
+}
 
 int
 main(void)
@@ -95,5 +175,7 @@ main(void)
 	CHECK(100, accounts_known("etc/gshadow") &&
 			   !accounts_known("etc/gshadow-") &&
 			   !accounts_known("passwd"));
+	test_many();
+	test_members();
 	return test_end();
 }

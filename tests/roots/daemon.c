@@ -1,6 +1,6 @@
 /* A program that a version brings, for tests: static, since a root of a test
- * holds nothing else. As systemctl it writes down what it was asked; else it
- * waits until it is killed. */
+ * holds nothing else. As systemctl it writes down what it was asked, and knows
+ * of no unit that is called gone; else it waits until it is killed. */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,6 +17,8 @@ main(int argc, char **argv)
 		for (;;)
 			pause();
 	}
+	if (argc == 4 && strcmp(argv[1], "cat") == 0)
+		return strcmp(argv[3], "gone.service") == 0;
 	calls = fopen("/var/lib/calls", "a");
 	if (!calls)
 		return 1;

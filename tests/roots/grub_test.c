@@ -108,6 +108,8 @@ static const struct {
 static void
 test_kernels(void)
 {
+	AUTO_FREE char *kernel = NULL;
+	AUTO_FREE char *initrd = NULL;
 	char top[] = "/tmp/edeploy-grub-XXXXXX";
 	struct err e = { 0 };
 	size_t i;
@@ -123,17 +125,23 @@ test_kernels(void)
 	put(top, "vmlinuz-6.7.old", "k");
 	put(top, "vmlinuz-7", "");
 	for (i = 0; i < ARRAY_LEN(kernels); i++) {
-		AUTO_FREE char *kernel = NULL;
-		AUTO_FREE char *initrd = NULL;
-		int bad =
-			kernel_find(top, kernels[i].part, &kernel, &initrd, &e);
+		AUTO_FREE char *one = NULL;
+		AUTO_FREE char *beside = NULL;
+		int bad = kernel_find(top, kernels[i].part, &one, &beside, &e);
 
 		CHECK_SHOW(200 + i,
 			   (bad < 0) == !kernels[i].kernel &&
-				   str_eq(kernel, kernels[i].kernel) &&
-				   str_eq(initrd, kernels[i].initrd),
-			   "%s %s", kernel, initrd);
+				   str_eq(one, kernels[i].kernel) &&
+				   str_eq(beside, kernels[i].initrd),
+			   "%s %s", one, beside);
 	}
+	CHECK(300, kernel_find_both(top, &kernel, &initrd, &e) == 0 &&
+			   str_eq(initrd, "/boot/initramfs-6.10.img"));
+	put(top, "vmlinuz-6.11", "k");
+	free(kernel);
+	free(initrd);
+	CHECK(301, kernel_find_both(top, &kernel, &initrd, &e) < 0 &&
+			   strstr(e.text, "vmlinuz-6.11 has no initrd"));
 	dir_remove(top, &e);
 }
 

@@ -36,6 +36,20 @@ lab_bail(const char *fmt, ...)
 	_exit(1);
 }
 
+/* A `step` that stops at one of the steps: set `at`, and `seen` to 0. */
+struct lab_stop {
+	size_t at, seen;
+};
+
+static inline int
+lab_stops(void *ctx, const char *what)
+{
+	struct lab_stop *s = ctx;
+
+	(void)what;
+	return s->seen++ == s->at;
+}
+
 static inline void
 lab_file(const char *top, const char *path, const char *text)
 {
@@ -195,6 +209,21 @@ lab_run(int (*run)(const char *top))
 		_exit(lab_apart(run, top));
 	status = lab_wait(child);
 	rmdir(top);
+	return status;
+}
+
+/* lab_run() with a file beside it, made of `image`, a pattern of mkstemp(). */
+static inline int
+lab_run_on(char *image, int (*run)(const char *top))
+{
+	int fd = mkstemp(image), status;
+
+	if (fd < 0)
+		lab_bail("%s: %s", image, strerror(errno));
+	close(fd);
+	setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", 1);
+	status = lab_run(run);
+	unlink(image);
 	return status;
 }
 

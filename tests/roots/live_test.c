@@ -29,19 +29,6 @@ picture(void)
 	return buf_take(&out);
 }
 
-struct stop {
-	size_t at, seen;
-};
-
-static int
-stop_there(void *ctx, const char *what)
-{
-	struct stop *s = ctx;
-
-	(void)what;
-	return s->seen++ == s->at;
-}
-
 static bool
 has_flags(const char *path, unsigned long mask, unsigned long want)
 {
@@ -67,10 +54,10 @@ move_on(void)
 {
 	AUTO_CLEAR(enter_places) places = { 0 };
 	AUTO_FREE char *before = picture();
-	struct stop stop = { 0 };
+	struct lab_stop stop = { 0 };
 	struct live_opts o = { .version = "B",
 			       .places = &places,
-			       .step = stop_there,
+			       .step = lab_stops,
 			       .ctx = &stop };
 	struct err e = { 0 };
 	int held = open("/var/lib/dpkg/status", O_RDONLY);
@@ -128,6 +115,8 @@ move_about(void)
 		CHECK_SHOW(i, live_switch(&o, &e) == 0, "%s", e.text);
 		CHECK(i, lab_holds("/etc/version", versions[i]));
 		CHECK(i, lab_holds("/var/lib/dpkg/status", versions[i]));
+		/* which B had for a place, and these have not */
+		CHECK(i, !file_exists("/srv/new"));
 	}
 	first = picture();
 	{
@@ -247,6 +236,151 @@ after_a_kill(void)
 	CHECK(4, !is_shared("/mnt/a b"));
 }
 
+/* Where it is killed, by the step before. */
+static int
+end_there(void *ctx, const char *what)
+{
+	if (str_eq(what, ctx))
+		_exit(0);
+	return 0;
+}
+
+/* Who comes from outside, by setns(2), stands in the old root. */
+static int
+come_from_outside(void)
+{
+	struct err e = { 0 };
+	AUTO_FREE char *running = NULL;
+
+	if (chroot("/..") < 0)
+		return 1;
+	running = live_running(&e);
+	return running               ? 2
+	       : e.kind != ERR_INPUT ? 3
+	       : !strstr(e.text, "this shell stands in A still, and the "
+				 "system has moved to B")
+		       ? 4
+		       : 0;
+}
+
+/* Behind the instant, and the system stands in B with A over it. */
+static void
+killed_behind(void)
+{
+	static const char *const versions[] = { "A", "B" };
+	AUTO_CLEAR(enter_places) places = { 0 };
+	AUTO_FREE char *before = picture();
+	AUTO_FREE char *after = NULL;
+	struct err e = { 0 };
+	size_t i;
+
+	enter_places_add(&places, true, "var");
+	enter_places_add(&places, false, "var/lib/dpkg");
+	for (i = 0; i < 4; i++) {
+		char word[] = "the old root";
+		struct live_opts o = { .version = versions[(i + 1) % 2],
+				       .places = &places,
+				       .step = end_there,
+				       .ctx = word };
+		AUTO_FREE char *running = NULL;
+		pid_t child = fork();
+
+		if (child == 0)
+			_exit(live_switch(&o, &e) == 0 ? 1 : 2);
+		CHECK(i, lab_wait(child) == 0);
+		running = live_running(&e);
+		CHECK(i, running && str_eq(running, o.version));
+		CHECK(i, lab_holds("/../etc/version", versions[i % 2]));
+		/* at once, or by the move that comes next */
+		if (i % 2 == 0) {
+			child = fork();
+			if (child == 0)
+				_exit(come_from_outside());
+			CHECK_SHOW(i, lab_wait(child) == 0, "from outside");
+			continue;
+		}
+		CHECK_SHOW(i, live_finish(&e) == 0, "%s", e.text);
+		CHECK(i, lab_holds("/../etc/version", o.version));
+		CHECK(i, is_shared("/") && is_shared("/var") &&
+				 is_shared("/var/lib/dpkg"));
+		CHECK(i, !is_shared("/mnt/a b"));
+		CHECK(i, live_finish(&e) == 0);
+	}
+	after = picture();
+	CHECK_SHOW(4, str_eq(before, after), "%s---\n%s", before, after);
+}
+
+/* /var, /var/lib/dpkg of A; in B the one is in another class. */
+static void
+change_classes(void)
+{
+	AUTO_CLEAR(enter_places) a = { 0 };
+	AUTO_CLEAR(enter_places) b = { 0 };
+	struct live_opts o = { .version = "B", .places = &b };
+	AUTO_FREE char *before = picture();
+	AUTO_FREE char *after = NULL;
+	struct err e = { 0 };
+
+	enter_places_add(&a, true, "var");
+	enter_places_add(&a, false, "var/lib/dpkg");
+	/* somebody's own mount below what would go */
+	if (mkdir("/var/own", 0755) < 0 ||
+	    mount("none", "/var/own", "tmpfs", 0, NULL) < 0)
+		lab_bail("own: %s", strerror(errno));
+	CHECK(0, live_switch(&o, &e) < 0 && e.kind == ERR_REFUSED &&
+			 strstr(e.text, "/var/own is mounted on or below"));
+	umount2("/var/own", MNT_DETACH);
+	rmdir("/var/own");
+	CHECK_SHOW(1, live_switch(&o, &e) == 0, "%s", e.text);
+	CHECK(1, lab_holds("/etc/version", "B"));
+	CHECK(1, !file_exists("/var/lib/db"));
+	CHECK(1, lab_holds("/var/lib/dpkg/status", "B"));
+	o.version = "A";
+	o.places = &a;
+	CHECK_SHOW(2, live_switch(&o, &e) == 0, "%s", e.text);
+	CHECK(2, lab_holds("/var/lib/db", "state"));
+	CHECK(2, lab_holds("/var/lib/dpkg/status", "A"));
+	after = picture();
+	/* mounted anew, so in another order */
+	CHECK_SHOW(3, strlen(before) == strlen(after), "%s---\n%s", before,
+		   after);
+}
+
+/* What is mounted below a folder of A's own, which is state in B. */
+static void
+mounts_below_a_new_place(void)
+{
+	AUTO_CLEAR(enter_places) a = { 0 };
+	AUTO_CLEAR(enter_places) b = { 0 };
+	struct live_opts o = { .version = "B", .places = &b };
+	struct err e = { 0 };
+
+	enter_places_add(&a, true, "var");
+	enter_places_add(&a, false, "var/lib/dpkg");
+	enter_places_add(&b, true, "var");
+	enter_places_add(&b, false, "var/lib/dpkg");
+	enter_places_add(&b, true, "vol");
+	lab_file("/edeploy/roots/A", "vol/rows", "A's");
+	lab_file("/edeploy/roots/A", "vol/nas/covered", "A's");
+	if (symlink("../roots/A/vol", "/edeploy/state/vol") < 0 ||
+	    mount("none", "/vol/nas", "tmpfs", 0, NULL) < 0)
+		lab_bail("vol: %s", strerror(errno));
+	lab_file("/vol/nas", "far", "away");
+	CHECK_SHOW(1, live_switch(&o, &e) == 0, "%s", e.text);
+	CHECK(1, lab_holds("/etc/version", "B"));
+	CHECK(1, lab_holds("/vol/rows", "A's"));
+	CHECK(1, lab_holds("/vol/nas/far", "away"));
+	lab_file("/vol", "new", "B's");
+	o.version = "A";
+	o.places = &a;
+	CHECK(2, live_switch(&o, &e) < 0 && e.kind == ERR_REFUSED &&
+			 strstr(e.text, "/vol/nas is mounted on or below"));
+	umount2("/vol/nas", MNT_DETACH);
+	CHECK_SHOW(3, live_switch(&o, &e) == 0, "%s", e.text);
+	CHECK(3, lab_holds("/vol/new", "B's"));
+	CHECK(3, lab_holds("/vol/nas/covered", "A's"));
+}
+
 static int
 run(const char *top)
 {
@@ -257,6 +391,9 @@ run(const char *top)
 	move_about();
 	keep_modules();
 	after_a_kill();
+	killed_behind();
+	change_classes();
+	mounts_below_a_new_place();
 	return test_end();
 }
 

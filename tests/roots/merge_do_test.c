@@ -104,7 +104,7 @@ merge(struct err *e)
 				 .bases = bases };
 	int bad;
 
-	merge_make(&plan, base, ours, theirs, "etc");
+	merge_make(&plan, base, ours, theirs, "etc", NULL);
 	bad = merge_run(&job, e);
 	merge_clear(&plan);
 	return bad;

@@ -6,6 +6,7 @@
 #include "lib/base.h"
 #include "lib/buf.h"
 
+#include "roots/classes.h"
 #include "roots/merge.h"
 
 #include "tests/test.h"
@@ -50,6 +51,26 @@ static const struct {
 	  { { "etc/f", "b1" } },
 	  { { "etc/f", "a2" } },
 	  "etc/f=o2 kept" },
+	{ "the machine's own, brought by the version, too",
+	  { { "etc/machine-id", "a1" } },
+	  { { "etc/machine-id", "b1" } },
+	  { { "etc/machine-id", "c2" } },
+	  "etc/machine-id=o1" },
+	{ "the machine's own, though it is the old version's",
+	  { { "etc/ssh", "d1" }, { "etc/ssh/ssh_host_x_key", "a1" } },
+	  { { "etc/ssh", "d1" }, { "etc/ssh/ssh_host_x_key", "a1" } },
+	  { { "etc/ssh", "d1" }, { "etc/ssh/ssh_host_x_key", "b1" } },
+	  "etc/ssh=o1, etc/ssh/ssh_host_x_key=o1" },
+	{ "the machine's own, taken away by the version",
+	  { { "etc/hostname", "a1" } },
+	  { { "etc/hostname", "a1" } },
+	  { { NULL, NULL } },
+	  "etc/hostname=o1" },
+	{ "the machine's own is not there yet",
+	  { { NULL, NULL } },
+	  { { NULL, NULL } },
+	  { { "etc/adjtime", "a1" } },
+	  "etc/adjtime=t1" },
 	{ "chmod here, new text",
 	  { { "etc/f", "a1" } },
 	  { { "etc/f", "a2" } },
@@ -130,11 +151,46 @@ static const struct {
 	  { { NULL, NULL } },
 	  { { "etc/d", "d1" }, { "etc/d/f", "a1" } },
 	  "etc/d=- kept, etc/d/f=- unwanted" },
+	{ "a file edited here, of which the version makes folders",
+	  { { "etc/d", "a1" } },
+	  { { "etc/d", "b1" } },
+	  { { "etc/d", "d1" }, { "etc/d/e", "d1" }, { "etc/d/e/f", "a1" } },
+	  "etc/d=o1 conflict, etc/d/e=- unwanted, etc/d/e/f=- unwanted" },
 	{ "nested folders",
 	  { { "etc/d", "d1" }, { "etc/d/e", "d1" }, { "etc/d/e/f", "a1" } },
 	  { { "etc/d", "d1" }, { "etc/d/e", "d1" }, { "etc/d/e/f", "b1" } },
 	  { { NULL, NULL } },
 	  "etc/d=o1 orphan, etc/d/e=o1 orphan, etc/d/e/f=o1 orphan" },
+	{ "what was put beside by an earlier one",
+	  { { "etc/f", "a1" } },
+	  { { "etc/f", "b1" }, { "etc/f.edeploy-new", "x1" } },
+	  { { "etc/f", "c1" } },
+	  "etc/f=o1 beside conflict" },
+	{ "and by none since",
+	  { { "etc/f", "a1" } },
+	  { { "etc/f", "b1" }, { "etc/f.edeploy-new", "x1" } },
+	  { { "etc/f", "a1" } },
+	  "etc/f=o1 kept, etc/f.edeploy-new=o1 kept" },
+	{ "a link of that name",
+	  { { "etc/f", "a1" } },
+	  { { "etc/f.edeploy-new", "l1" } },
+	  { { "etc/f", "c1" } },
+	  "etc/f=- beside unwanted" },
+	{ "a folder of that name",
+	  { { "etc/f", "a1" } },
+	  { { "etc/f", "b1" }, { "etc/f.edeploy-new", "d1" } },
+	  { { "etc/f", "c1" } },
+	  "etc/f=o1 conflict, etc/f.edeploy-new=o1 kept" },
+	{ "a class of its own: the version's",
+	  { { "etc/v", "d1" }, { "etc/v/f", "a1" }, { "etc/v/g", "a1" } },
+	  { { "etc/v", "d2" }, { "etc/v/f", "b1" }, { "etc/v/own", "a1" } },
+	  { { "etc/v", "d1" }, { "etc/v/f", "c1" }, { "etc/v/g", "a1" } },
+	  "etc/v=t1, etc/v/f=t1, etc/v/g=t1" },
+	{ "and merged again further down",
+	  { { "etc/v", "d1" }, { "etc/v/m", "a1" } },
+	  { { "etc/v", "d1" }, { "etc/v/m", "b1" } },
+	  { { "etc/v", "d1" }, { "etc/v/m", "a1" } },
+	  "etc/v=t1, etc/v/m=o1 kept" },
 	{ "not below the prefix",
 	  { { "usr/f", "a1" } },
 	  { { "usr/f", "b1" } },
@@ -198,8 +254,15 @@ print_row(const struct merge_row *r, struct buf *out)
 int
 main(void)
 {
+	AUTO_CLEAR(classes) classes = { 0 };
+	struct err e = { 0 };
 	size_t i, k;
 
+	classes_default(&classes);
+	CHECK(0, classes_parse(&classes,
+			       "edeploy-classes 1\nversioned etc/v\n"
+			       "merged etc/v/m\n",
+			       "test", &e) == 0);
 	for (i = 0; i < ARRAY_LEN(rows); i++) {
 		AUTO(manifest) base = make(rows[i].base);
 		AUTO(manifest) ours = make(rows[i].ours);
@@ -207,7 +270,7 @@ main(void)
 		AUTO_CLEAR(buf) got = { 0 };
 		struct merge_plan p;
 
-		merge_make(&p, base, ours, theirs, "etc");
+		merge_make(&p, base, ours, theirs, "etc", &classes);
 		CHECK(i, p.len >= 1 && str_eq(p.row[0].path, "etc"));
 		for (k = 1; k < p.len; k++) {
 			print_row(&p.row[k], &got);

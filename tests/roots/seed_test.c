@@ -11,6 +11,7 @@
 #include "rsyncd/manifest.h"
 #include "rsyncd/walk.h"
 
+#include "roots/copy.h"
 #include "roots/seed.h"
 
 #include "tests/test.h"
@@ -82,6 +83,27 @@ make_version(void)
 		CHECK(0, chmod(file, 04755) == 0);
 }
 
+/* What was a file when somebody looked, and is a pipe when it is opened, has
+ * nobody who writes. */
+static void
+test_exchanged(void)
+{
+	struct manifest_entry was = { .path = "pipe",
+				      .type = 'f',
+				      .mode = 0644 };
+	AUTO_FREE char *pipe = at("pipe");
+	AUTO_CLOSE int dir = open(top, O_RDONLY | O_DIRECTORY);
+
+	CHECK(20, mkfifo(pipe, 0644) == 0);
+	alarm(20);
+	CHECK_SHOW(21,
+		   copy_file(dir, dir, "copy", &was, &e) < 0 &&
+			   strstr(e.text, "no file any more"),
+		   "%s", e.text);
+	alarm(0);
+	CHECK(22, faccessat(dir, "copy", F_OK, 0) < 0);
+}
+
 int
 main(void)
 {
@@ -122,6 +144,7 @@ main(void)
 	CHECK_SHOW(10, seed(from, to, &e) == 0, "%s", e.text);
 	CHECK(11, access("/etc/new/deep/file", F_OK) < 0);
 	CHECK(12, seed("/nowhere/at/all", to, &e) < 0 && e.kind == ERR_SYS);
+	test_exchanged();
 	dir_remove(top, &e);
 	return test_end();
 }

@@ -227,6 +227,10 @@ test_life(void)
 	CHECK(7, state_arm(&s, "A", 2, &e) == 0 && str_eq(s.trial, "A"));
 	state_fail(&s);
 	CHECK(8, !*s.trial && str_eq(s.good, "B") && str_eq(s.prev, "A"));
+	CHECK(9, state_arm(&s, "C", 2, &e) == 0);
+	state_return(&s);
+	CHECK(9, !*s.trial && s.left == 0 && str_eq(s.good, "A") &&
+			 str_eq(s.prev, "B") && s.gen == 8);
 }
 
 /* ---- a disk whose GRUB sees late what Linux wrote ---- */
@@ -314,6 +318,29 @@ is_written(const struct state *s, const char *dir)
 	return state_write(s, dir, &e) == 0 || e.kind == ERR_REFUSED;
 }
 
+/* boot.cfg is damaged, and there is no trial any more; whatever GRUB noted, it
+ * was of another generation. */
+static void
+test_mend(const char *dir, const char *path)
+{
+	struct state s = { .gen = 7, .good = "A", .prev = "P", .trial = "B" };
+	struct state read = { 0 };
+	struct err e = { 0 };
+
+	s.left = 2;
+	CHECK(0, is_written(&s, dir));
+	file_write(path, "\1\2\3", 3, 0644, &e);
+	CHECK(1, state_read(&read, dir, &e) < 0);
+	CHECK(2, state_mend(&read, dir, &e) == 0 || e.kind == ERR_REFUSED);
+	CHECK(3, state_read(&read, dir, &e) == 0 && read.gen == 9 &&
+			 str_eq(read.good, "A") && str_eq(read.prev, "P") &&
+			 !*read.trial && read.left == 0);
+	/* gone, and again */
+	unlink(path);
+	state_mend(&read, dir, &e);
+	CHECK(4, state_read(&read, dir, &e) == 0 && read.gen == 11);
+}
+
 static void
 test_disk(void)
 {
@@ -350,6 +377,7 @@ test_disk(void)
 	/* only what fills is dropped */
 	file_append(path, "#\n", 2, 0644, &e);
 	CHECK(6, state_read(&read, dir, &e) < 0 && strstr(e.text, "line 8"));
+	test_mend(dir, path);
 	dir_remove(dir, &e);
 }
 

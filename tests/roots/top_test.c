@@ -126,9 +126,11 @@ test_boot(void)
 	struct err e = { 0 };
 	int bad;
 
-	CHECK(20, top_boot(top, &b, "A", &e) < 0); /* no program */
+	CHECK(20, top_boot(top, &b, &e) < 0); /* no program */
 	make("program", "init");
-	bad = top_boot(top, &b, "A", &e);
+	CHECK_SHOW(20, top_boot(top, &b, &e) == 0, "%s", e.text);
+	CHECK(20, state_read(&s, dir, &e) < 0); /* nothing is named yet */
+	bad = top_name(top, "A", &e);
 	cfg = text_of("edeploy/grub/grub.cfg");
 	env = text_of("edeploy/grub/grubenv");
 	CHECK(21,
