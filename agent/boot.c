@@ -9,6 +9,7 @@
 #include "lib/proc.h"
 #include "lib/text.h"
 
+#include "roots/kernel.h"
 #include "roots/top.h"
 
 #include "agent/boot.h"
@@ -145,26 +146,19 @@ extend_defaults(const struct boot_opts *o, struct err *e)
 }
 
 static int
-write_own_cfg(const struct boot_opts *o, struct boot_entry *b, const char *cfg,
-	      struct err *e)
+write_own_cfg(const struct boot_opts *o, const char *cfg, struct err *e)
 {
 	AUTO_CLEAR(buf) text = { 0 };
+	AUTO_CLEAR(boot_entry) b = { .args = base_strdup(o->args) };
 
-	if (!b->initrd)
-		return err_set(e, ERR_INPUT,
-			       "%s has no initrd beside it, and a kernel alone "
-			       "cannot find its root by UUID: make one in the "
-			       "role",
-			       b->kernel);
-	free(b->args);
-	b->args = base_strdup(o->args);
-	boot_print_cfg(o->layout, b, o->title, &text);
+	if (kernel_find_both(o->layout->root, &b.kernel, &b.initrd, e) < 0)
+		return -1;
+	boot_print_cfg(o->layout, &b, o->title, &text);
 	return file_replace(cfg, buf_text(&text), text.len, 0600, e);
 }
 
 static int
-write_cfg(const struct boot_opts *o, const char *dir, struct boot_entry *b,
-	  struct err *e)
+write_cfg(const struct boot_opts *o, const char *dir, struct err *e)
 {
 	static const char *const names[2] = { "grub-mkconfig",
 					      "grub2-mkconfig" };
@@ -178,7 +172,7 @@ write_cfg(const struct boot_opts *o, const char *dir, struct boot_entry *b,
 	if (dir_make(parent, 0755, e) < 0)
 		return -1;
 	if (!mkconfig)
-		return write_own_cfg(o, b, cfg, e);
+		return write_own_cfg(o, cfg, e);
 	if (extend_defaults(o, e) < 0)
 		return -1;
 	return run_in_tree(o, argv, e);
@@ -215,26 +209,27 @@ install_grub(const struct boot_opts *o, const char *grub, struct err *e)
 	return 0;
 }
 
-/* A plain root's boot loader reads a grub.cfg of the tree's own making. */
+/* A plain root's boot loader reads a grub.cfg of the tree's own making: later,
+ * when what is done behind us is on the disk, too. */
 static int
 install_plain(const struct boot_opts *o, const char *grub, struct err *e)
 {
-	struct boot_entry b = { 0 };
+	const char *dir = strstr(grub, "/grub2-") ? "grub2" : "grub";
+	const struct layout *l = o->layout;
+	AUTO_FREE char *cfg = base_printf("%s/boot/%s/grub.cfg", l->root, dir);
+	AUTO_FREE char *kernel = NULL;
+	AUTO_FREE char *initrd = NULL;
 	int bad;
 
-	if (boot_find_kernel(o->layout->root, NULL, &b, e) < 0)
-		return -1;
-	bad = link_uuids(o->layout, e) < 0 ||
-	      write_cfg(o, strstr(grub, "/grub2-") ? "grub2" : "grub", &b, e) <
-		      0 ||
-	      check_cfg(o, e) < 0;
-	boot_entry_clear(&b);
-	if (bad)
+	if (kernel_find(l->root, NULL, &kernel, &initrd, e) < 0 ||
+	    link_uuids(l, e) < 0 || write_cfg(o, dir, e) < 0 ||
+	    check_cfg(o, e) < 0 || boot_hold(cfg, e) < 0)
 		return -1;
 	sync();
-	if (install_grub(o, grub, e) < 0)
+	if (install_grub(o, grub, e) < 0 || boot_cover(l, e) < 0)
 		return -1;
-	return check_cfg(o, e);
+	bad = check_cfg(o, e);
+	return boot_uncover(l, bad ? &(struct err){ 0 } : e) < 0 ? -1 : bad;
 }
 
 /* What boots a version is written beside it, for GRUB and for init. */
@@ -244,7 +239,7 @@ install_versioned(const struct boot_opts *o, const char *grub, struct err *e)
 	const struct layout *l = o->layout;
 	const struct top_boot b = { l->mounts[0].uuid, "ext2", o->init };
 
-	if (link_uuids(l, e) < 0 || top_boot(l->top, &b, l->version, e) < 0)
+	if (link_uuids(l, e) < 0 || top_boot(l->top, &b, e) < 0)
 		return -1;
 	return install_grub(o, grub, e);
 }

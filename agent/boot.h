@@ -17,14 +17,9 @@ struct boot_entry {
 };
 void boot_entry_clear(struct boot_entry *b);
 
-/* The newest kernel of a tree with its initrd. ERR_INPUT when the tree has
- * none. `part`: only kernels whose file name holds it, or NULL. */
-int boot_find_kernel(const char *root, const char *part, struct boot_entry *out,
-		     struct err *e);
-
 /* What the first entry of the tree's grub.cfg boots: true to what GRUB would
- * do. `part` as above (then the entry of that kernel). ERR_INPUT when there
- * is no usable one. */
+ * do. `part`: the entry of a kernel whose file name holds it, or NULL.
+ * ERR_INPUT when there is no usable one. */
 int boot_read_entry(const char *root, const char *part, struct boot_entry *out,
 		    struct err *e);
 
@@ -73,9 +68,27 @@ int boot_check_firmware(const struct layout *l, const char *sys_root,
 /* The tree has GRUB's modules for it. ERR_INPUT. */
 int boot_check_grub(const char *root, bool uefi, struct err *e);
 
-/* Make the disk boot the tree, as the firmware wants it: grub.cfg first,
- * checked, then the boot loader, last of all, so that a failure leaves nothing
- * that boots by half. A versioned layout is settled. */
+/* Write the boot loader, as the firmware wants it. A versioned layout is
+ * settled; top_name() lets it boot. A plain one gets a grub.cfg first, checked,
+ * and it is held: boot_name() lets it boot. Until then, and so after a failure,
+ * nothing boots by half. */
 int boot_install(const struct boot_opts *o, struct err *e);
+
+/* ---- a plain layout is held ---- */
+
+#define BOOT_HELD ".held" /* grub.cfg, until it may be read by GRUB */
+
+/* From here on GRUB reads, in the place of `cfg`, one that starts the machine
+ * again. ERR_SYS. */
+int boot_hold(const char *cfg, struct err *e);
+
+/* To programs of this machine grub.cfg is what it will be, while GRUB still
+ * would not see it. ERR_SYS. */
+int boot_cover(const struct layout *l, struct err *e);
+int boot_uncover(const struct layout *l, struct err *e);
+
+/* All is on the disk and where GRUB sees it, and then GRUB sees grub.cfg.
+ * ERR_SYS. */
+int boot_name(const struct layout *l, struct err *e);
 
 #endif

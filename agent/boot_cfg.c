@@ -1,8 +1,10 @@
-/* Kernels of a tree and grub.cfg as text. Nothing here touches a disk. */
+/* grub.cfg as text. Nothing here touches a disk. */
 #include <ctype.h>
 #include <stdio.h>
 
 #include "lib/file.h"
+
+#include "roots/kernel.h"
 
 #include "agent/boot.h"
 
@@ -16,91 +18,6 @@ boot_entry_clear(struct boot_entry *b)
 	free(b->args);
 	free(b->missing);
 	*b = (struct boot_entry){ 0 };
-}
-
-/* ---- kernels by name ---- */
-
-/* The version in a kernel's file name, or NULL. */
-static const char *
-version_of(const char *name)
-{
-	static const char *const heads[] = { "vmlinuz-", "vmlinux-",
-					     "kernel-" };
-	size_t i;
-
-	for (i = 0; i < ARRAY_LEN(heads); i++)
-		if (str_starts(name, heads[i]))
-			return name + strlen(heads[i]);
-	return str_eq(name, "vmlinuz") ? "" : NULL;
-}
-
-static bool
-is_whole(const char *root, const char *path)
-{
-	AUTO_FREE char *there = base_printf("%s%s", root, path);
-	FILE *f = fopen(there, "re");
-	bool whole = f && fgetc(f) != EOF;
-
-	if (f)
-		fclose(f);
-	return whole;
-}
-
-static char *
-find_initrd(const char *root, const char *version)
-{
-	const char *fmt[] = { "/boot/initrd.img-%s", "/boot/initramfs-%s.img",
-			      "/boot/initrd-%s", "/boot/initrd-%s.img" };
-	size_t i;
-
-	if (!*version)
-		return is_whole(root, "/boot/initrd.img")
-			       ? base_strdup("/boot/initrd.img")
-			       : NULL;
-	for (i = 0; i < ARRAY_LEN(fmt); i++) {
-		const char *at = strstr(fmt[i], "%s");
-		AUTO_FREE char *path =
-			base_printf("%.*s%s%s", (int)(at - fmt[i]), fmt[i],
-				    version, at + 2);
-
-		if (is_whole(root, path))
-			return STEAL(path);
-	}
-	return NULL;
-}
-
-int
-boot_find_kernel(const char *root, const char *part, struct boot_entry *out,
-		 struct err *e)
-{
-	AUTO_FREE char *dir = base_printf("%s/boot", root);
-	char **names = dir_names(dir);
-	const char *best = NULL;
-	size_t i;
-
-	*out = (struct boot_entry){ 0 };
-	for (i = 0; names && names[i]; i++) {
-		AUTO_FREE char *path = base_printf("/boot/%s", names[i]);
-		const char *version = version_of(names[i]);
-
-		if (!version || str_ends(names[i], ".old") ||
-		    (part && !strstr(names[i], part)) || !is_whole(root, path))
-			continue;
-		if (!best || strverscmp(version, version_of(best)) > 0)
-			best = names[i];
-	}
-	if (best) {
-		out->kernel = base_printf("/boot/%s", best);
-		out->initrd = find_initrd(root, version_of(best));
-		out->args = base_strdup("");
-	}
-	names_free(names);
-	if (!out->kernel)
-		return err_set(e, ERR_INPUT,
-			       "the tree has no kernel%s%s in /boot: install "
-			       "one in the role",
-			       part ? " named like " : "", part ? part : "");
-	return 0;
 }
 
 /* ---- grub.cfg that somebody wrote ---- */
@@ -141,9 +58,9 @@ path_in_tree(const char *root, const char *path)
 
 	if (*path != '/' || strstr(path, ".."))
 		return NULL;
-	if (is_whole(root, path))
+	if (kernel_is_whole(root, path))
 		return base_strdup(path);
-	return is_whole(root, below_boot) ? STEAL(below_boot) : NULL;
+	return kernel_is_whole(root, below_boot) ? STEAL(below_boot) : NULL;
 }
 
 /* The same for a file that an entry names: the first one that is not there is

@@ -2,27 +2,13 @@
  * what it reads. */
 #include <stdio.h>
 
-#include "lib/file.h"
+#include "lib/base.h"
 
 #include "roots/grub.h"
+#include "roots/kernel.h"
 #include "roots/top.h"
 
 #include "agent/boot.h"
-
-#define TEXT_MAX 65536
-
-static int
-read_version(const char *top, const char *version, struct grub_version *out,
-	     struct err *e)
-{
-	AUTO_FREE char *root = top_root(top, version);
-	AUTO_FREE char *path = base_printf("%s.grub", root);
-	AUTO_FREE char *text = NULL;
-
-	if (file_read(path, TEXT_MAX, &text, NULL, e) < 0)
-		return -1;
-	return grub_read_version(out, text, path, e);
-}
 
 /* Another kernel of the same tree. */
 static int
@@ -30,20 +16,17 @@ find_part(const char *top, const char *version, const char *part,
 	  struct grub_version *v, struct err *e)
 {
 	AUTO_FREE char *root = top_root(top, version);
-	struct boot_entry b;
+	AUTO_FREE char *kernel = NULL;
+	AUTO_FREE char *initrd = NULL;
+	const char *below = root + strlen(top);
 
-	if (boot_find_kernel(root, part, &b, e) == 0) {
-		free(v->kernel);
-		free(v->initrd);
-		v->kernel = base_printf("%s%s", root + strlen(top), b.kernel);
-		v->initrd = b.initrd ? base_printf("%s%s", root + strlen(top),
-						   b.initrd)
-				     : NULL;
-		boot_entry_clear(&b);
-		return 0;
-	}
-	boot_entry_clear(&b);
-	return -1;
+	if (kernel_find(root, part, &kernel, &initrd, e) < 0)
+		return -1;
+	free(v->kernel);
+	free(v->initrd);
+	v->kernel = base_printf("%s%s", below, kernel);
+	v->initrd = initrd ? base_printf("%s%s", below, initrd) : NULL;
+	return 0;
 }
 
 int
@@ -51,7 +34,7 @@ boot_read_version(const char *top, const char *version, const char *uuid,
 		  const char *part, struct boot_entry *out, struct err *e)
 {
 	struct grub_version v = { 0 };
-	int bad = read_version(top, version, &v, e) < 0 ||
+	int bad = grub_load_version(&v, top, version, e) < 0 ||
 		  (part && find_part(top, version, part, &v, e) < 0);
 
 	*out = (struct boot_entry){ 0 };

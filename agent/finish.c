@@ -7,6 +7,7 @@
 #include "agent/finish.h"
 #include "agent/journal.h"
 #include "agent/kexec.h"
+#include "agent/nic.h"
 
 /* A shell on the console, again and again: the machine stays as it is, for
  * somebody to look at. cttyhack gives it a terminal with job control. */
@@ -39,6 +40,11 @@ finish(enum action action, struct journal *j)
 	struct err e = { 0 };
 
 	sync();
+	/* Linux 6.1.192, and others before August 2026, spins for ever in
+	 * virtnet_poll() when a virtio card has a packet on its way while it is
+	 * shut down: one reboot of 200 never came. */
+	if (action != ACTION_CONSOLE)
+		nic_all_down();
 	switch (action) {
 	case ACTION_CONSOLE:
 		journal_line(j, "this console is yours; the log is %s",

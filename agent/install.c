@@ -5,6 +5,8 @@
 #include "lib/clock.h"
 #include "lib/file.h"
 
+#include "roots/top.h"
+
 #include "agent/boot.h"
 #include "agent/deploy.h"
 #include "agent/install.h"
@@ -220,6 +222,17 @@ own_of(struct deploy *d, const struct script_result *p)
 			     .ctx = d };
 }
 
+/* Only what is whole, down to the notes that upgrades need, may boot. */
+static int
+name_it(const struct deploy *d, struct err *e)
+{
+	const struct layout *l = &d->layout;
+
+	if (layout_sync(l, e) < 0)
+		return -1;
+	return l->version ? top_name(l->top, l->version, e) : boot_name(l, e);
+}
+
 int
 install_tree(struct deploy *d, struct script_result *p, struct err *e)
 {
@@ -232,7 +245,7 @@ install_tree(struct deploy *d, struct script_result *p, struct err *e)
 		return -1;
 	o.tree = d->tree;
 	if (make_own(d, &o, e) < 0 || make_bootable(d, p, e) < 0 ||
-	    (d->tree && install_note(d, e) < 0))
+	    (d->tree && install_note(d, e) < 0) || name_it(d, e) < 0)
 		return -1;
 	deploy_phase(d, "finish", "the disk is complete");
 	if (d->words.onsuccess == ACTION_KEXEC && load_kernel(d, e) < 0)

@@ -12,9 +12,9 @@
  * how it lies on the disk for them. */
 #define INSTALL_INIT "/usr/lib/edeploy/init" /* in the initrd: roots/init.c */
 
-/* Before the tree comes: d->layout becomes versioned when that was asked for
- * (layout() of the script, else the word LAYOUT). ERR_REFUSED when it cannot be
- * so; ERR_SYS. */
+/* Before the tree comes: d->layout becomes versioned where it can be, unless
+ * plain was asked for (layout() of the script, else the word LAYOUT).
+ * ERR_REFUSED when versioned was asked for and cannot be; ERR_SYS. */
 int install_divide(struct deploy *d, const struct script_result *p,
 		   bool published, struct err *e);
 

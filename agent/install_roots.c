@@ -1,6 +1,7 @@
 /* A machine that is installed once is upgraded for years: beside the tree
  * stands what it was, and what was added to it here. */
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "lib/file.h"
 #include "lib/sign.h"
@@ -12,11 +13,12 @@
 #include "roots/pristine.h"
 #include "roots/top.h"
 
+#include "agent/boot.h"
 #include "agent/install.h"
 #include "agent/tree.h"
 
 /* Where nobody asks for one, and this can be. */
-#define LAYOUT_USUAL "plain"
+#define LAYOUT_USUAL "versioned"
 
 /* ---- plain or versioned ---- */
 
@@ -57,8 +59,10 @@ install_divide(struct deploy *d, const struct script_result *p, bool published,
 	if (why)
 		return err_set(e, ERR_REFUSED,
 			       "layout versioned: %s. Nothing was installed; "
-			       "LAYOUT=plain installs it as one root",
-			       why);
+			       "%s installs it as one root",
+			       why,
+			       p->layout ? "layout('plain') in the script"
+					 : "LAYOUT=plain");
 	journal_line(d->journal, "layout versioned: /edeploy/roots/%s",
 		     p->version);
 	return layout_divide(&d->layout, p->version, e);
@@ -81,12 +85,52 @@ install_keep(struct deploy *d, struct err *e)
 	return pristine_keep(d->layout.root, record, e);
 }
 
-/* The log still grows. */
+/* The log still grows; a held grub.cfg is known by its later name. */
 static bool
-is_log(void *ctx, const char *path)
+is_passing(void *ctx, const char *path)
 {
 	(void)ctx;
-	return str_eq(path, "var/log/edeploy");
+	return str_eq(path, "var/log/edeploy") ||
+	       str_ends(path, "/grub.cfg" BOOT_HELD);
+}
+
+struct seen {
+	const char *root;
+	dev_t device;
+};
+
+/* A version is what lies below what is mounted there: the ESP has a mode of its
+ * own, and is not mounted any more where the version is one of several. */
+static bool
+is_passing_or_mounted(void *ctx, const char *path)
+{
+	const struct seen *s = ctx;
+	AUTO_FREE char *full = base_printf("%s/%s", s->root, path);
+	struct stat st;
+
+	return is_passing(NULL, path) ||
+	       (lstat(full, &st) == 0 && st.st_dev != s->device);
+}
+
+static int
+look(const struct layout *l, const struct manifest *tree,
+     struct manifest **local, struct err *e)
+{
+	struct seen seen = { .root = l->root };
+	struct stat st;
+	int bad;
+
+	if (l->version && stat(l->root, &st) < 0)
+		return err_sys(e, "%s", l->root);
+	if (l->version) {
+		seen.device = st.st_dev;
+		return local_make(local, l->root, tree, is_passing_or_mounted,
+				  &seen, e);
+	}
+	if (boot_cover(l, e) < 0)
+		return -1;
+	bad = local_make(local, l->root, tree, is_passing, NULL, e);
+	return boot_uncover(l, bad ? &(struct err){ 0 } : e) < 0 ? -1 : bad;
 }
 
 int
@@ -107,7 +151,7 @@ install_note(struct deploy *d, struct err *e)
 	if (!tree)
 		return err_set(e, ERR_SYS, "%s has no record of the tree",
 			       record);
-	if (local_make(&local, l->root, tree, is_log, NULL, e) < 0)
+	if (look(l, tree, &local, e) < 0)
 		return -1;
 	return local_write(local, path, e);
 }

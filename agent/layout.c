@@ -8,6 +8,8 @@
 #include "lib/file.h"
 #include "lib/mounts.h"
 
+#include "roots/flush.h"
+
 #include "agent/layout.h"
 
 /* `path` below `top`, as the installed system sees it; NULL when elsewhere. */
@@ -258,17 +260,38 @@ sync_disk(const char *node, struct err *e)
 	return 0;
 }
 
-int
-layout_sync(const struct layout *l, struct err *e)
+static int
+flush_mount(const char *dir, struct err *e)
+{
+	if (flush(dir, e) < 0 && e->kind != ERR_REFUSED)
+		return -1;
+	return 0;
+}
+
+static int
+bring_down(const struct layout *l, int (*one)(const char *dir, struct err *e),
+	   struct err *e)
 {
 	char **names = layout_mounted_below(l->top);
 	int bad = 0;
 	size_t i;
 
 	for (i = 0; names[i] && !bad; i++)
-		bad = sync_mount(names[i], e);
+		bad = one(names[i], e);
 	names_free(names);
 	return bad ? -1 : sync_disk(l->disk, e);
+}
+
+int
+layout_sync(const struct layout *l, struct err *e)
+{
+	return bring_down(l, sync_mount, e);
+}
+
+int
+layout_flush(const struct layout *l, struct err *e)
+{
+	return bring_down(l, flush_mount, e);
 }
 
 /* A file system that somebody uses: its journal is emptied all the same. */

@@ -58,6 +58,10 @@ char *layout_root_words(const struct layout *l);
  * tell that a write failed. */
 int layout_sync(const struct layout *l, struct err *e);
 
+/* The same, and where GRUB sees it (roots/flush.h), but for a file system of
+ * which nobody knows how to do that. ERR_SYS. */
+int layout_flush(const struct layout *l, struct err *e);
+
 /* Unmount all of it, the last mounted first. What a program still uses is made
  * read only or, when it writes, frozen for a moment, so that its own place on
  * the disk holds all that was written: GRUB replays no journal. ERR_SYS when

@@ -10,9 +10,9 @@
 #include "lib/file.h"
 
 #include "roots/classes.h"
+#include "roots/kernel.h"
 #include "roots/top.h"
 
-#include "agent/boot.h"
 #include "agent/layout.h"
 
 /* ---- may it be? ---- */
@@ -237,20 +237,15 @@ settle_mounts(const struct layout *l, const struct classes *c, struct err *e)
 static int
 add_version(const struct layout *l, const char *args, struct err *e)
 {
-	struct boot_entry b;
-	int bad = boot_find_kernel(l->root, NULL, &b, e);
-	const struct top_version v = { l->version, b.kernel, b.initrd, args };
+	AUTO_FREE char *kernel = NULL;
+	AUTO_FREE char *initrd = NULL;
+	struct top_version v = { .version = l->version, .args = args };
 
-	if (!bad && !b.initrd)
-		bad = err_set(e, ERR_INPUT,
-			      "%s has no initrd beside it, and a kernel alone "
-			      "cannot find its root by UUID: make one in the "
-			      "role",
-			      b.kernel);
-	if (!bad)
-		bad = top_add(l->top, &v, e);
-	boot_entry_clear(&b);
-	return bad;
+	if (kernel_find_both(l->root, &kernel, &initrd, e) < 0)
+		return -1;
+	v.kernel = kernel;
+	v.initrd = initrd;
+	return top_add(l->top, &v, e);
 }
 
 int

@@ -16,8 +16,8 @@
 
 #define DHCP_SCRIPT "/etc/udhcpc.script"
 
-int
-nic_set_up(const char *name)
+static int
+set(const char *name, bool up)
 {
 	AUTO_CLOSE int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	struct ifreq ask = { 0 };
@@ -25,8 +25,28 @@ nic_set_up(const char *name)
 	snprintf(ask.ifr_name, sizeof(ask.ifr_name), "%s", name);
 	if (fd < 0 || ioctl(fd, SIOCGIFFLAGS, &ask) < 0)
 		return -1;
-	ask.ifr_flags |= IFF_UP;
+	if (up)
+		ask.ifr_flags |= IFF_UP;
+	else
+		ask.ifr_flags &= ~IFF_UP;
 	return ioctl(fd, SIOCSIFFLAGS, &ask);
+}
+
+int
+nic_set_up(const char *name)
+{
+	return set(name, true);
+}
+
+void
+nic_all_down(void)
+{
+	struct if_nameindex *all = if_nameindex();
+
+	for (struct if_nameindex *i = all; i && i->if_index != 0; i++)
+		set(i->if_name, false);
+	if (all)
+		if_freenameindex(all);
 }
 
 bool

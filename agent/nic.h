@@ -22,6 +22,10 @@ struct nic {
 };
 
 int nic_set_up(const char *name); /* -1 with errno */
+
+/* All interfaces down, as far as that works: for the end of a run. */
+void nic_all_down(void);
+
 bool nic_has_link(const char *name);
 
 /* Give it what the rule says: nothing, an address, or a DHCP client that lives

@@ -315,6 +315,18 @@ write_command(const struct own *o, struct err *e)
 	return chmod(there, 0755) < 0 ? err_sys(e, "%s", there) : 0;
 }
 
+/* This version, too, is on trial when somebody goes back to it by a boot. */
+static int
+write_prover(const struct own *o, struct err *e)
+{
+	const char *const argv[] = { o->command, "prove", "--install",
+				     o->layout->root, NULL };
+
+	if (!o->layout->version || !o->command || !file_exists(o->command))
+		return 0;
+	return proc_ok(argv, NULL, e);
+}
+
 static int
 write_vars(const struct own *o, struct err *e)
 {
@@ -334,7 +346,8 @@ own_write(const struct own *o, struct err *e)
 
 	if (write_fstab(o, e) < 0 || write_conf(o, e) < 0 ||
 	    write_trust(o, e) < 0 || write_modules(o, e) < 0 ||
-	    write_passwords(o, e) < 0 || write_command(o, e) < 0)
+	    write_passwords(o, e) < 0 || write_command(o, e) < 0 ||
+	    write_prover(o, e) < 0)
 		return -1;
 	if (dir_make(logs, 0700, e) < 0 || write_vars(o, e) < 0)
 		return -1;

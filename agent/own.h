@@ -32,8 +32,9 @@ struct own {
 int own_copy_files(const struct own *o, struct err *e);
 
 /* Write /etc/fstab, /var/lib/edeploy/conf and trees.pub, /etc/modules,
- * /usr/sbin/edeploy and what belongs into /var/log/edeploy (mode 0600; again at
- * the end for the log). */
+ * /usr/sbin/edeploy (with versions beside one another also the unit that proves
+ * one) and what belongs into /var/log/edeploy (mode 0600; again at the end for
+ * the log). */
 int own_write(const struct own *o, struct err *e);
 int own_write_log(const struct own *o, struct err *e);
 

@@ -8,7 +8,8 @@
 #include "lib/clock.h"
 #include "tests/test.h"
 
-#define DEADLINE_MS 400
+/* the others must be done by then, on a machine that has much to do */
+#define DEADLINE_MS 4000
 
 static int
 good(const char *root, struct facts *out, struct err *e)
@@ -98,7 +99,7 @@ static const struct {
 } rows[] = {
 	{ "slow", slow, "slow", NULL },
 	{ "good", good, "good", NULL },
-	{ "hangs", hangs, NULL, "hangs: killed after 0.4 s" },
+	{ "hangs", hangs, NULL, "hangs: killed after 4.0 s" },
 	{ "crashes", crashes, NULL, "crashes: ended by signal 11" },
 	{ "complains", complains, "complains",
 	  "complains: half of it is missing" },
@@ -121,7 +122,7 @@ test_all_at_once(void)
 		table[i] = (struct probe){ rows[i].name, rows[i].run };
 	CHECK(0, probes_detect(table, ARRAY_LEN(rows), DEADLINE_MS, "/r", out,
 			       &notes, &e) == 0);
-	CHECK(0, clock_boot_ms() - start < DEADLINE_MS + 1500);
+	CHECK(0, clock_boot_ms() - start < 2 * DEADLINE_MS + 10000);
 	for (i = 0; i < ARRAY_LEN(rows); i++) {
 		const char *text = buf_text(&notes.lines);
 		const char *name = rows[i].name;

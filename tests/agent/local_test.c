@@ -286,6 +286,59 @@ check_versions(const char *dir)
 	ok("losetup", "-d", node, NULL);
 }
 
+static bool
+has_entry(const char *dir)
+{
+	struct boot_entry b;
+	struct err ignored;
+	int bad = boot_read_entry(dir, NULL, &b, &ignored);
+
+	boot_entry_clear(&b);
+	return bad == 0;
+}
+
+/* What GRUB reads, and what our programs read, until all is there. */
+static void
+check_held(const char *dir)
+{
+	static const char path[] = "/boot/grub/grub.cfg";
+	AUTO_FREE char *image = base_printf("%s/held", top);
+	AUTO_FREE char *node = make_disk(image, dir, false);
+	AUTO_FREE char *cfg = base_printf("%s%s", dir, path);
+	AUTO_FREE char *held = base_printf("%s" BOOT_HELD, cfg);
+	AUTO_FREE char *notes = base_printf("%s/notes", dir);
+	AUTO_FREE char *early = NULL;
+	AUTO_FREE char *late = NULL;
+	AUTO_FREE char *noted = NULL;
+	struct layout l;
+	struct err e = { 0 };
+
+	CHECK(0, node && layout_plain(&l, dir, node, &e) == 0);
+	if (!node)
+		return;
+	CHECK_SHOW(1, boot_name(&l, &e) < 0 && strstr(e.text, "no grub.cfg"),
+		   "%s", e.text);
+	CHECK_SHOW(2, boot_hold(cfg, &e) == 0 && !has_entry(dir), "%s", e.text);
+	CHECK_SHOW(3, boot_cover(&l, &e) == 0 && has_entry(dir), "%s", e.text);
+	CHECK_SHOW(4, boot_uncover(&l, &e) == 0 && !has_entry(dir), "%s",
+		   e.text);
+	CHECK(5, layout_flush(&l, &e) == 0);
+	early = read_raw(image, path);
+	CHECK_SHOW(6, strstr(early, "was not installed to the end"), "%s",
+		   early);
+	CHECK(7, file_write(notes, "all", 3, 0644, &e) == 0);
+	/* mounted all the time: GRUB does not wait for a clean way down */
+	CHECK_SHOW(8, boot_name(&l, &e) == 0, "%s", e.text);
+	late = read_raw(image, path);
+	noted = read_raw(image, "/notes");
+	CHECK_SHOW(9, str_eq(late, by_entry), "%s", late);
+	CHECK_SHOW(10, str_eq(noted, "all"), "%s", noted);
+	CHECK(11, !file_exists(held) && has_entry(dir));
+	layout_clear(&l);
+	umount2(dir, 0);
+	ok("losetup", "-d", node, NULL);
+}
+
 int
 main(void)
 {
@@ -316,6 +369,7 @@ main(void)
 		ok("losetup", "-d", node, NULL);
 		check_cut(cut);
 		check_versions(dir);
+		check_held(dir);
 	}
 	ok("rm", "-rf", top, NULL);
 	return test_end();
