@@ -3,12 +3,15 @@
 #include "lib/file.h"
 
 #include "host/call.h"
+#include "host/show.h"
 
 static bool
 say_usage(const struct call_takes *takes)
 {
-	fprintf(stderr, "usage: edeploy %s [--json] [--root DIR]\n",
-		takes->usage);
+	AUTO_FREE char *usage = base_printf(
+		"usage: edeploy %s [--json] [--root DIR]", takes->usage);
+
+	show_words(stderr, usage, 0);
 	return false;
 }
 
@@ -82,13 +85,13 @@ call_open(struct call *c, struct err *e)
 	if (is < 0)
 		return -1;
 	c->is_versioned = is > 0;
-	root = is && *c->host.root ? versioned_root(&c->on, c->on.running)
+	root = is && *c->host.root ? versioned_here(&c->on)
 				   : base_strdup(c->host.root);
 	if (conf_read(&c->host.conf, root, e) < 0)
 		return -1;
 	under_way = is ? NULL : upgrade_under_way(&c->host);
 	if (under_way)
-		fprintf(stderr, "edeploy: warning: %s\n", under_way);
+		show_say("warning: ", under_way);
 	return 0;
 }
 
@@ -102,7 +105,7 @@ call_clear(struct call *c)
 int
 call_fail(const struct err *e)
 {
-	fprintf(stderr, "edeploy: %s\n", e->text);
+	show_say("", e->text);
 	return CMD_FAILED;
 }
 

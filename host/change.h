@@ -39,13 +39,17 @@ struct change {
 
 void change_clear(struct change *c);
 
+/* May one go there from here? ERR_INPUT, ERR_REFUSED: what to do instead. */
+int change_may(const struct change *c, const char *to, struct err *e);
+
 /* Bring version `to`, and go on in it, or let the next boot try it. ERR_*.
  * Whatever fails, what runs and boots is what did before; called again it goes
  * on. */
 int change_upgrade(struct change *c, const char *to, struct err *e);
 
-/* Back: of a version on trial to the good one, else to the one before. The
- * target's files are hashed first. */
+/* Back, with what stays behind (host/left.h) in c->notes: of a version on trial
+ * to the good one, else to the one before. The target's files are hashed first.
+ */
 int change_rollback(struct change *c, struct err *e);
 
 /* Run its post, in version `where`; c->reboot. ERR_REFUSED when it fails. */

@@ -1,5 +1,8 @@
 /* What host/switch.h calls in the middle of a move. */
+#include <errno.h>
 #include <stdio.h>
+
+#include "lib/file.h"
 
 #include "host/change_live.h"
 #include "host/history.h"
@@ -30,12 +33,41 @@ merge(void *ctx, struct err *e)
 	return from_within(stage_merge_again(g->s, e), e);
 }
 
+/* From before the move on, on the disk: a version whose post was cut off, by a
+ * power cut or a kill, is not proved by a boot. */
+static int
+mark_post(const struct change *c, struct err *e)
+{
+	AUTO_FREE char *path = versioned_beside(c->on, c->to, PROVE_POST);
+
+	return file_replace(path, "its post runs\n", 14, 0644, e);
+}
+
+bool
+change_was_cut_off(const struct change *c, const char *version)
+{
+	AUTO_FREE char *path = versioned_beside(c->on, version, PROVE_POST);
+
+	return file_exists(path);
+}
+
+int
+change_post_ended(const struct change *c, struct err *e)
+{
+	AUTO_FREE char *path = versioned_beside(c->on, c->to, PROVE_POST);
+
+	if (unlink(path) < 0 && errno != ENOENT)
+		return err_sys(e, "%s", path);
+	return stage_sync(c->on->dir, e);
+}
+
 static int
 post(void *ctx, bool *reboot, struct err *e)
 {
 	const struct going *g = ctx;
 
-	if (change_post(g->c, g->c->to, e) < 0)
+	if (change_post(g->c, g->c->to, e) < 0 ||
+	    change_post_ended(g->c, e) < 0)
 		return from_within(-1, e);
 	*reboot = g->c->reboot;
 	return 0;
@@ -54,7 +86,10 @@ change_may_live(const struct change *c, bool *may, struct err *e)
 	bool same_kernel, same_start;
 
 	*may = false;
-	if (!c->on->live || c->later)
+	/* the old root was never entered, and cannot be left, by a move */
+	if (!c->on->live || c->later ||
+	    str_eq(c->on->running, VERSIONED_PLAIN) ||
+	    str_eq(c->to, VERSIONED_PLAIN))
 		return 0;
 	if (switch_compare(c->on->top, c->on->running, c->to, &same_kernel,
 			   &same_start, e) < 0)
@@ -72,6 +107,24 @@ tell(const struct change *c, const char *action, const char *was)
 		    c->proved ? "live" : "live, on trial until it was booted");
 }
 
+/* The system stands in c->to, and was in `was`. */
+static int
+entered(struct change *c, const struct switch_job *job, const char *action,
+	const char *was, struct err *e)
+{
+	c->entered = true;
+	c->proved = job->proved;
+	c->reboot = job->reboot;
+	value_free(c->services);
+	c->services = job->stragglers;
+	tell(c, action, was);
+	if (versioned_refresh(c->on, e) < 0)
+		return -1;
+	if (c->proved)
+		keep_tidy(c->on, NULL, NULL, NULL);
+	return 0;
+}
+
 int
 change_live(struct change *c, struct stage *s, struct err *e)
 {
@@ -85,23 +138,40 @@ change_live(struct change *c, struct stage *s, struct err *e)
 				  .ctx = &g };
 	char was[STATE_VERSION];
 
+	/* the write of the boot state takes it to the disk */
+	if (s && mark_post(c, e) < 0) {
+		value_free(job.stragglers);
+		return -1;
+	}
 	if (switch_live(c->host, &job, e) < 0) {
 		value_free(job.stragglers);
 		if (e->kind != ERR_REFUSED)
 			return -1;
 		fprintf(stderr, "edeploy: not live: %s\n", e->text);
 		*e = (struct err){ 0 };
-		return 1;
+		/* a trial may have been written, and taken back */
+		return versioned_refresh(c->on, e) < 0 ? -1 : 1;
 	}
 	memcpy(was, c->on->running, sizeof(was));
 	memcpy(c->on->running, c->to, sizeof(c->to));
-	c->entered = true;
-	c->proved = job.proved;
-	c->reboot = job.reboot;
-	value_free(c->services);
-	c->services = job.stragglers;
-	tell(c, s ? "upgrade" : "rollback", was);
-	if (versioned_refresh(c->on, e) < 0)
+	return entered(c, &job, s ? "upgrade" : "rollback", was, e);
+}
+
+int
+change_resume(struct change *c, bool back, struct err *e)
+{
+	struct going g = { c, NULL };
+	struct switch_job job = { .to = c->to,
+				  .from = c->from,
+				  .post = back ? NULL : post,
+				  .restart = back,
+				  .healthy = healthy,
+				  .stragglers = value_list(),
+				  .ctx = &g };
+
+	if (switch_resume(c->host, &job, e) < 0) {
+		value_free(job.stragglers);
 		return -1;
-	return c->proved ? keep_needed(c->on, NULL, NULL, NULL, e) : 0;
+	}
+	return entered(c, &job, back ? "rollback" : "upgrade", c->from, e);
 }

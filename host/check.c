@@ -1,12 +1,14 @@
 /* The version as published, under what was added to it: one manifest, that a
  * plain verify() judges by. What is mounted over a root while it runs is not
  * seen below /edeploy/roots. */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
 #include "lib/file.h"
 
+#include "rsyncd/dress.h"
 #include "rsyncd/pull.h"
 
 #include "roots/classes.h"
@@ -14,6 +16,7 @@
 #include "roots/local.h"
 
 #include "host/check.h"
+#include "host/own.h"
 #include "host/show.h"
 
 struct checking {
@@ -38,7 +41,9 @@ overlay(struct checking *k, struct err *e)
 		    !manifest_find(k->local, k->tree->entry[i].path))
 			manifest_add(m, &k->tree->entry[i]);
 	for (i = 0; k->local && i < k->local->len; i++)
-		manifest_add(m, &k->local->entry[i]);
+		if (k->local->entry[i].type == 'd' ||
+		    !own_is(k->tree, &k->classes, k->local->entry[i].path))
+			manifest_add(m, &k->local->entry[i]);
 	if (manifest_seal(m, e) < 0)
 		return -1;
 	k->said = base_array(m->len + 1, sizeof(*k->said));
@@ -120,6 +125,13 @@ is_for_editing(const struct checking *k, const char *path)
 	       str_eq(path, &CONF_PATH[1]) || str_eq(path, VERSIONED_TRUST);
 }
 
+/* The machine's own is mounted over it: a converted root has none of that. */
+static bool
+is_covered(const struct checking *k, const char *path)
+{
+	return classes_of(&k->classes, path) == CLASS_STATE;
+}
+
 /* In the order of the manifest, whichever thread found it. */
 static int64_t
 tell_all(const struct checking *k)
@@ -132,7 +144,7 @@ tell_all(const struct checking *k)
 		enum check_kind kind =
 			is_for_editing(k, path) ? CHECK_EDITED : CHECK_DAMAGED;
 
-		if (!k->said[i])
+		if (!k->said[i] || is_covered(k, path))
 			continue;
 		damaged += kind == CHECK_DAMAGED;
 		if (k->c->tell)
@@ -187,16 +199,82 @@ struct mending {
 	struct err *e;
 };
 
-/* The folders above a path, as published. */
+/* Another name of a file that is right by now. */
 static int
-mend_entry(struct mending *m, const struct manifest_entry *x, struct err *e)
+mend_name(struct mending *m, const struct manifest_entry *x, struct err *e)
+{
+	const char *base, *first;
+	AUTO_CLOSE int parent = copy_parent(m->to, x->path, &base, e);
+	AUTO_CLOSE int other = -1;
+
+	if (parent < 0)
+		return -1;
+	other = copy_parent(m->to, x->link, &first, e);
+	if (other < 0)
+		return -1;
+	if ((unlinkat(parent, base, 0) < 0 && errno != ENOENT) ||
+	    linkat(other, first, parent, base, 0) < 0)
+		return err_sys(e, "link %s", x->path);
+	return 0;
+}
+
+/* Its bytes are in the tree alone. All its names, which are behind it, are
+ * those of the file that was damaged. */
+static int
+mend_file(struct mending *m, const struct manifest_entry *x, struct err *e)
+{
+	const struct manifest *tree = m->k->tree;
+	const char *base;
+	AUTO_CLOSE int parent = copy_parent(m->to, x->path, &base, e);
+	size_t i;
+	int bad;
+
+	if (parent < 0)
+		return -1;
+	bad = copy_file(m->from, parent, base, x, e);
+	for (i = 0; i < tree->len && bad == 0; i++)
+		if (tree->entry[i].type == 'h' &&
+		    str_eq(tree->entry[i].link, x->path))
+			bad = mend_name(m, &tree->entry[i], e);
+	return bad;
+}
+
+/* One that is gone, or that something else stands in place of, is made again;
+ * what was in it is told after it, and mended in its turn. */
+static int
+mend_folder(struct mending *m, const struct manifest_entry *x, struct err *e)
+{
+	const char *base;
+	AUTO_CLOSE int parent = copy_parent(m->to, x->path, &base, e);
+	AUTO_CLOSE int fd = -1;
+	struct stat st;
+
+	if (parent < 0)
+		return -1;
+	if (fstatat(parent, base, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    !S_ISDIR(st.st_mode) && unlinkat(parent, base, 0) < 0)
+		return err_sys(e, "remove %s", x->path);
+	if (mkdirat(parent, base, 0700) < 0 && errno != EEXIST)
+		return err_sys(e, "make %s", x->path);
+	fd = openat(parent, base,
+		    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(e, "%s", x->path);
+	return dress_fd(fd, x, e);
+}
+
+/* A link, device or pipe. */
+static int
+mend_special(struct mending *m, const struct manifest_entry *x, struct err *e)
 {
 	const char *base;
 	AUTO_CLOSE int parent = copy_parent(m->to, x->path, &base, e);
 
 	if (parent < 0)
 		return -1;
-	return copy_file(m->from, parent, base, x, e);
+	if (unlinkat(parent, base, 0) < 0 && errno != ENOENT)
+		return err_sys(e, "remove %s", x->path);
+	return dress_make(parent, base, x, e);
 }
 
 static int
@@ -237,17 +315,20 @@ static void
 on_damaged(void *ctx, enum check_kind kind, const char *path, const char *what)
 {
 	struct mending *m = ctx;
-	const struct manifest_entry *x = manifest_find(m->k->tree, path);
+	const struct manifest_entry *x = manifest_find(m->k->want, path);
 
 	(void)what;
-	if (kind != CHECK_DAMAGED || !x || m->bad ||
-	    (m->k->local && manifest_find(m->k->local, path)))
+	if (kind != CHECK_DAMAGED || !x || m->bad)
 		return;
-	if (x->type == 'h')
-		x = manifest_find(m->k->tree, x->link);
-	if (!x || x->type != 'f')
-		return;
-	m->bad = mend_entry(m, x, m->e);
+	if (x->type == 'd')
+		m->bad = mend_folder(m, x, m->e);
+	else if (x->type != 'f' && x->type != 'h')
+		m->bad = mend_special(m, x, m->e);
+	else if (m->k->local && manifest_find(m->k->local, path))
+		return; /* nobody published it */
+	else
+		m->bad = x->type == 'h' ? mend_name(m, x, m->e)
+					: mend_file(m, x, m->e);
 	m->mended += m->bad == 0;
 }
 

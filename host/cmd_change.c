@@ -1,42 +1,15 @@
 /* Moving this host from one version to another. */
 #include <stdio.h>
 
-#include "lib/file.h"
-#include "lib/num.h"
 #include "lib/proc.h"
 
 #include "host/call.h"
 #include "host/change.h"
 #include "host/cmds.h"
 #include "host/history.h"
-#include "host/prove.h"
 #include "host/show.h"
 
-#define COLUMNS 80
-
 /* ---- what happened to edits ---- */
-
-/* Words below one another, each line behind four blanks. */
-static void
-print_words(const char *text)
-{
-	size_t column = 0;
-
-	while (*text) {
-		size_t len = strcspn(text, " ");
-
-		if (column == 0 || column + 1 + len > COLUMNS) {
-			printf("%s    %.*s", column ? "\n" : "", (int)len,
-			       text);
-			column = 4 + len;
-		} else {
-			printf(" %.*s", (int)len, text);
-			column += 1 + len;
-		}
-		text += len + (text[len] == ' ');
-	}
-	printf("\n");
-}
 
 static void
 print_notes(const struct value *notes)
@@ -47,7 +20,7 @@ print_notes(const struct value *notes)
 		const struct value *r = notes->list.at[i];
 
 		printf("%s:\n", value_get_str(r, "path"));
-		print_words(value_get_str(r, "what"));
+		show_words(stdout, value_get_str(r, "what"), 4);
 	}
 }
 
@@ -96,10 +69,6 @@ upgrade_plain(struct call *c, struct err *e)
 	const char *to = c->word[0];
 	bool reboot = false;
 
-	if (!c->host.json)
-		printf("This upgrade works in place and is not safe against a "
-		       "power cut:\nkeep the power on until it says that it is "
-		       "done.\n");
 	if (upgrade(&c->host, to, &reboot, e) < 0)
 		return -1;
 	history_add(history, "upgrade", c->host.conf.version, to, "in place");
@@ -140,23 +109,41 @@ print_old(const struct value *old)
 	}
 }
 
+/* What the host is now, and what to do. */
 static void
 print_outcome(const struct change *x)
 {
-	if (x->proved)
-		printf("%s runs, and is the good version.\n", x->to);
+	const struct state *s = &x->on->state;
+	AUTO_FREE char *say = NULL;
+
+	if (x->at_boot && str_eq(x->to, VERSIONED_PLAIN))
+		say = base_printf("The next boot enters the old root as it was "
+				  "converted, with today's /var and /home: "
+				  "\"reboot\" when it suits you.");
+	else if (x->proved)
+		say = base_printf("%s runs, and is the good version. \"edeploy "
+				  "rollback\" goes back to %s.",
+				  x->to, x->from);
 	else if (x->entered)
-		printf("%s runs. It starts with another kernel, initrd or "
-		       "arguments than %s, so\nit is on trial until a boot has "
-		       "proved it: \"reboot\" when it suits you.\n",
-		       x->to, x->from);
+		say = base_printf("%s runs. It starts with another kernel, "
+				  "initrd, init or arguments than %s, so it is "
+				  "on trial until a boot has proved it: "
+				  "\"reboot\" when it suits you.",
+				  x->to, x->from);
+	else if (x->at_boot && str_eq(s->trial, x->to))
+		say = base_printf("The next boot tries %s; until it is proved, "
+				  "what fails comes back to %s. \"reboot\" "
+				  "when it suits you.",
+				  x->to, s->good);
 	else if (x->at_boot)
-		printf("The next boot tries it; until it is proved, what fails "
-		       "comes back to\n%s. \"reboot\" when it suits you.\n",
-		       x->from);
+		say = base_printf("%s was checked, and is what the next boot "
+				  "enters: \"reboot\" when it suits you.",
+				  x->to);
 	else
-		printf("%s stays; what was to be tried next is not any more.\n",
-		       x->to);
+		say = base_printf("%s is not tried at the next boot any more: "
+				  "%s stays.",
+				  x->from, x->to);
+	show_words(stdout, say, 0);
 	print_old(x->services);
 }
 
@@ -170,9 +157,11 @@ print_upgrade(const struct call *c, const struct change *x)
 		return;
 	}
 	print_notes(x->notes);
-	printf("%s is on the disk: %llu files, %s fetched, every file "
-	       "checked.\n",
-	       x->to, (unsigned long long)x->pulled.files, wire);
+	/* else it was there, and cut off */
+	if (x->pulled.files)
+		printf("%s is on the disk: %llu files, %s fetched, every file "
+		       "checked.\n",
+		       x->to, (unsigned long long)x->pulled.files, wire);
 	print_outcome(x);
 }
 
@@ -225,6 +214,26 @@ cmd_upgrade(int argc, char **argv)
 
 /* ---- rollback ---- */
 
+/* /etc goes back, too. */
+static void
+print_left(const struct change *x)
+{
+	AUTO_FREE char *head = base_printf("/etc is that of %s. Edited under "
+					   "%s, and not so in %s:",
+					   x->to, x->from, x->to);
+	size_t i;
+
+	if (x->notes->list.len == 0)
+		return;
+	show_words(stdout, head, 0);
+	for (i = 0; i < x->notes->list.len; i++)
+		printf("    %-8s  %s\n",
+		       value_get_str(x->notes->list.at[i], "what"),
+		       value_get_str(x->notes->list.at[i], "path"));
+	printf("They stand below /edeploy/roots/%s/etc: copy what must hold.\n",
+	       x->from);
+}
+
 static int
 rollback(struct call *c, struct change *x, struct err *e)
 {
@@ -235,14 +244,12 @@ rollback(struct call *c, struct change *x, struct err *e)
 			       "if the server has metadata for it");
 	if (change_rollback(x, e) < 0)
 		return -1;
-	if (c->host.json)
+	if (c->host.json) {
 		call_print(json_of(x));
-	else if (x->at_boot)
-		printf("%s was checked. It is what the next boot enters: "
-		       "\"reboot\" when it suits\nyou.\n",
-		       x->to);
-	else
-		print_outcome(x);
+		return 0;
+	}
+	print_outcome(x);
+	print_left(x);
 	return 0;
 }
 
@@ -304,9 +311,19 @@ print_changes(const struct value *changes)
 	}
 }
 
+static size_t
+count(const struct value *changes, const char *what)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < changes->list.len; i++)
+		n += str_eq(value_get_str(changes->list.at[i], "what"), what);
+	return n;
+}
+
 /* How it would go, for a person. */
 static void
-print_outlook(const struct change *x, size_t changes)
+print_outlook(const struct change *x, const struct value *changes)
 {
 	AUTO_FREE char *wire = show_size(x->pulled.wire);
 	AUTO_FREE char *room = show_size(x->room);
@@ -316,12 +333,16 @@ print_outlook(const struct change *x, size_t changes)
 	for (i = 0; x->services && i < x->services->list.len; i++)
 		printf("%s %s\n", i ? "        " : "restart ",
 		       x->services->list.at[i]->str.at);
-	printf("%s: %zu changes, %s.\n", x->to, changes,
-	       x->kernel ? "another kernel: by a reboot"
-			 : "the same kernel: live");
-	printf("%s to fetch, %s of disk of %s that are free. Nothing was done."
-	       "\n",
-	       wire, room, left);
+	printf("%s: %zu changed, %zu new, %zu removed.\n", x->to,
+	       count(changes, "changed"), count(changes, "new"),
+	       count(changes, "removed"));
+	printf("It has %s.\n",
+	       x->kernel ? "another kernel: the next boot enters it"
+			 : "the same kernel: it is entered live, "
+			   "without a reboot");
+	printf("%s to fetch; it takes %s of disk, %s are free.\n", wire, room,
+	       left);
+	printf("Nothing was done: \"edeploy upgrade %s\" does it.\n", x->to);
 }
 
 static int
@@ -336,7 +357,7 @@ test_versions(const struct call *c, struct change *x, struct err *e)
 	if (!c->host.json) {
 		print_changes(changes);
 		print_notes(x->notes);
-		print_outlook(x, changes->list.len);
+		print_outlook(x, changes);
 		return 0;
 	}
 	v = value_dict();
@@ -374,68 +395,6 @@ cmd_test_upgrade(int argc, char **argv)
 		bad = c.is_versioned ? test_versions(&c, &x, &e)
 				     : test_plain(&c, &e);
 	change_clear(&x);
-	call_clear(&c);
-	return bad ? call_fail(&e) : CMD_DONE;
-}
-
-/* ---- prove ---- */
-
-/* PROVE_S= in the host's description. */
-static int
-read_limit(int *limit_s, struct err *e)
-{
-	AUTO_FREE char *text = NULL;
-	AUTO_FREE char *value = NULL;
-	uint64_t s = PROVE_S;
-
-	if (file_read(CONF_PATH, 65536, &text, NULL, e) < 0)
-		return -1;
-	value = conf_value(text, "PROVE_S");
-	if (value && num_u64(value, 1, 86400, &s, "", e) < 0)
-		return err_add(e, CONF_PATH ": PROVE_S");
-	*limit_s = (int)s;
-	return 0;
-}
-
-static int
-prove(struct call *c, struct err *e)
-{
-	struct err ignored;
-	int limit_s = PROVE_S;
-
-	if (!c->is_versioned || !str_eq(c->on.state.trial, c->on.running)) {
-		if (!c->host.json)
-			printf("nothing is on trial\n");
-		return 0;
-	}
-	/* a description that cannot be read is no reason to stay */
-	if (c->wait && read_limit(&limit_s, &ignored) < 0)
-		fprintf(stderr, "edeploy: warning: %s\n", ignored.text);
-	if (c->wait)
-		return prove_wait(&c->on, limit_s, e);
-	if ((c->on.live && prove_healthy(e) < 0) || prove_good(&c->on, e) < 0)
-		return -1;
-	if (!c->host.json)
-		printf("%s is the good version now\n", c->on.running);
-	return 0;
-}
-
-int
-cmd_prove(int argc, char **argv)
-{
-	static const struct call_takes takes = { "prove [--wait | --install "
-						 "DIR]",
-						 0, 0, "--wait --install" };
-	struct err e = { 0 };
-	struct call c;
-	int bad;
-
-	if (!call_parse(&c, argc, argv, &takes))
-		return CMD_USAGE;
-	if (c.install)
-		bad = prove_install(c.install, &e);
-	else
-		bad = call_open(&c, &e) < 0 || prove(&c, &e) < 0;
 	call_clear(&c);
 	return bad ? call_fail(&e) : CMD_DONE;
 }

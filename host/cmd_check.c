@@ -79,12 +79,24 @@ on_meet(void *ctx, enum check_kind kind, const char *path, const char *what)
 	value_push(v->rows, row);
 }
 
+/* What cannot be told, for its record is gone, is brought again as well. */
+static bool
+is_right(const struct verdict *v)
+{
+	const struct check check = { .on = &v->c->on, .version = v->version };
+	struct err ignored;
+
+	return check_version(&check, &ignored) == 0;
+}
+
 static int
 fix_one(struct verdict *v, struct err *e)
 {
 	AUTO_CLEAR(lock) l = LOCK_NONE;
 	int64_t mended;
 
+	if (is_right(v))
+		return 0;
 	if (versioned_lock(&v->c->on, &l, e) < 0 ||
 	    check_fix(&v->c->host, &v->c->on, v->version, &mended, e) < 0)
 		return -1;
@@ -92,6 +104,26 @@ fix_one(struct verdict *v, struct err *e)
 		printf("%s: %lld file%s mended\n", v->version,
 		       (long long)mended, mended == 1 ? "" : "s");
 	return 0;
+}
+
+static void
+print_verdict(const struct verdict *v, int64_t damaged)
+{
+	const char *version = v->version, *s = damaged == 1 ? "" : "s";
+
+	if (damaged == 0)
+		printf("%s: right\n", version);
+	else if (v->c->fix)
+		printf("%s: DAMAGED, %lld file%s that the installation added: "
+		       "copy %s from another host\n",
+		       version, (long long)damaged, s,
+		       damaged == 1 ? "it" : "them");
+	else
+		printf("%s: DAMAGED, %lld file%s: \"edeploy verify --fix%s%s\" "
+		       "brings %s again\n",
+		       version, (long long)damaged, s, v->c->words ? " " : "",
+		       v->c->words ? version : "",
+		       damaged == 1 ? "it" : "them");
 }
 
 static int
@@ -114,28 +146,45 @@ verify_one(struct verdict *v, const char *version, struct err *e)
 	if (check_version(&check, e) < 0)
 		return err_add(e, "%s", version);
 	if (!v->c->host.json)
-		printf("%s: %s\n", version,
-		       v->damaged == before ? "right" : "DAMAGED");
+		print_verdict(v, v->damaged - before);
 	return 0;
 }
 
-/* The version that runs; on a disk that is looked at from elsewhere all that
- * may boot. */
+/* Each once, and none that nobody published. */
+static int
+verify_named(struct verdict *v, struct err *e)
+{
+	const struct versioned *on = &v->c->on;
+	const struct state *s = &on->state;
+	const char *const named[] = { on->live ? on->running : "", s->good,
+				      s->trial, s->prev };
+	size_t i, k;
+
+	for (i = 0; i < ARRAY_LEN(named); i++) {
+		for (k = 0; k < i && !str_eq(named[k], named[i]); k++)
+			;
+		if (k == i && *named[i] && !str_eq(named[i], VERSIONED_PLAIN) &&
+		    (named[i] != s->prev || versioned_has(on, s->prev)) &&
+		    verify_one(v, named[i], e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* The version that runs. All that may boot on a disk that is looked at from
+ * elsewhere, and to mend: what is shared is damaged in each of them. */
 static int
 verify_all(struct verdict *v, struct err *e)
 {
-	const struct state *s = &v->c->on.state;
-	const char *const named[] = { s->good, s->trial, s->prev };
-	size_t i;
-
 	if (v->c->words)
 		return verify_one(v, v->c->word[0], e);
-	if (v->c->on.live)
-		return verify_one(v, v->c->on.running, e);
-	for (i = 0; i < ARRAY_LEN(named); i++)
-		if (*named[i] && verify_one(v, named[i], e) < 0)
-			return -1;
-	return 0;
+	if (!v->c->on.live || v->c->fix)
+		return verify_named(v, e);
+	if (str_eq(v->c->on.running, VERSIONED_PLAIN))
+		return err_set(e, ERR_REFUSED,
+			       "the old root runs, which nobody published: "
+			       "name a version (\"edeploy status\")");
+	return verify_one(v, v->c->on.running, e);
 }
 
 static int
@@ -221,12 +270,12 @@ newest_published(const struct call *c)
 	    head_read(&head, text.at, text.len, &trust, path, &e) < 0)
 		there = -1;
 	if (there <= 0 && e.kind)
-		fprintf(stderr, "edeploy: warning: %s\n", e.text);
+		show_say("warning: ", e.text);
 	return there > 0 ? base_strdup(head.version) : NULL;
 }
 
 static void
-list_versions(const struct call *c, struct value *list)
+list_versions(const struct call *c, struct value *list, char **newest_out)
 {
 	AUTO_FREE char *newest = newest_published(c);
 	char **names = versioned_list(&c->on);
@@ -240,21 +289,51 @@ list_versions(const struct call *c, struct value *list)
 	if (newest && !here)
 		value_push(list, value_str(newest));
 	names_free(names);
+	*newest_out = STEAL(newest);
+}
+
+/* For who looks; programs get names alone. */
+static const char *
+remark(const struct call *c, const char *version, const char *newest)
+{
+	const struct state *s = &c->on.state;
+
+	if (!c->is_versioned)
+		return "";
+	if (c->on.live && str_eq(version, c->on.running))
+		return "runs";
+	if (str_eq(version, s->trial) && s->left > 0)
+		return "the next boot tries it";
+	if (str_eq(version, s->good))
+		return "the good one";
+	if (str_eq(version, s->prev))
+		return "\"edeploy rollback\" goes back to it";
+	if (versioned_has(&c->on, version))
+		return "on the disk";
+	return str_eq(version, newest) ? "published" : "";
 }
 
 static void
-print_list(const struct call *c, struct value *list)
+print_list(const struct call *c, struct value *list, const char *newest)
 {
+	bool is_looked_at = isatty(STDOUT_FILENO);
 	struct value *v;
 	size_t i;
 
-	for (i = 0; !c->host.json && i < list->list.len; i++)
-		printf("%s\n", list->list.at[i]->str.at);
+	for (i = 0; !c->host.json && i < list->list.len; i++) {
+		const char *name = list->list.at[i]->str.at;
+		const char *more = is_looked_at ? remark(c, name, newest) : "";
+
+		printf("%s%s%s\n", name, *more ? "  " : "", more);
+	}
 	if (!c->host.json)
 		return;
 	v = value_dict();
 	value_set_str(v, "version", c->host.conf.version);
 	value_set(v, "versions", value_copy(list));
+	if (c->is_versioned)
+		value_set(v, "published",
+			  newest ? value_str(newest) : value_none());
 	call_print(v);
 }
 
@@ -263,6 +342,7 @@ cmd_list(int argc, char **argv)
 {
 	static const struct call_takes takes = { .usage = "list" };
 	struct value *list __attribute__((cleanup(value_freep))) = value_list();
+	AUTO_FREE char *newest = NULL;
 	struct err e = { 0 };
 	struct call c;
 	int bad;
@@ -271,11 +351,11 @@ cmd_list(int argc, char **argv)
 		return CMD_USAGE;
 	bad = call_open(&c, &e);
 	if (bad == 0 && c.is_versioned)
-		list_versions(&c, list);
+		list_versions(&c, list, &newest);
 	else if (bad == 0)
 		bad = list_plain(&c, list, &e);
 	if (bad == 0)
-		print_list(&c, list);
+		print_list(&c, list, newest);
 	call_clear(&c);
 	return bad ? call_fail(&e) : CMD_DONE;
 }
@@ -320,6 +400,9 @@ cmd_gc(int argc, char **argv)
 		return CMD_USAGE;
 	}
 	bad = call_open(&c, &e) < 0 || collect(&c, removed, &e) < 0;
+	if (!bad && !c.host.json && removed->list.len == 0)
+		printf("nothing to remove: a boot may enter each version that "
+		       "is here\n");
 	for (i = 0; !bad && !c.host.json && i < removed->list.len; i++)
 		printf("%s is gone\n", removed->list.at[i]->str.at);
 	if (!bad && c.host.json) {

@@ -12,6 +12,7 @@
 #include "host/cmds.h"
 #include "host/convert.h"
 #include "host/history.h"
+#include "host/own.h"
 #include "host/prove.h"
 
 #define TRUST "/var/lib/edeploy/trees.pub"
@@ -63,33 +64,57 @@ pull_record(const struct host *h, const char *folder, struct err *e)
 	return 0;
 }
 
+struct noting {
+	struct manifest *tree;
+	struct classes classes;
+};
+
+static bool
+is_own(void *ctx, const char *path)
+{
+	const struct noting *n = ctx;
+
+	return own_is(n->tree, &n->classes, path);
+}
+
 static int
-note_local(const char *folder, const char *root, struct err *e)
+make_local(struct manifest **out, const char *root, struct manifest *tree,
+	   struct err *e)
+{
+	struct noting n = { .tree = tree };
+	int bad = classes_of_root(&n.classes, root, e);
+
+	if (bad == 0)
+		bad = local_make(out, root, tree, is_own, &n, e);
+	classes_clear(&n.classes);
+	return bad;
+}
+
+static int
+note_local(void *ctx, const char *root, struct manifest *tree, struct err *e)
 {
 	AUTO_FREE char *path = base_printf("%s.local", root);
-	AUTO(seal) seal = NULL;
-	AUTO(manifest) tree = NULL;
 	AUTO(manifest) local = NULL;
-	struct sign_trust trust;
 
-	if (sign_trust_read(&trust, TRUST, e) < 0 ||
-	    record_read(folder, &trust, &seal, &tree, e) < 0)
-		return -1;
-	if (!tree)
-		return err_set(e, ERR_SYS, "%s has no record", folder);
-	if (local_make(&local, root, tree, NULL, NULL, e) < 0)
+	(void)ctx;
+	if (make_local(&local, root, tree, e) < 0)
 		return -1;
 	return local_write(local, path, e);
 }
 
 static int
-record(void *ctx, const char *folder, const char *root, struct err *e)
+record(void *ctx, const char *folder, struct manifest **tree, struct err *e)
 {
-	AUTO_FREE char *seal = base_printf("%s/seal", folder);
+	AUTO_FREE char *path = base_printf("%s/seal", folder);
+	AUTO(seal) seal = NULL;
+	struct sign_trust trust;
 
-	if (!file_exists(seal) && pull_record(ctx, folder, e) < 0)
+	if (!file_exists(path) && pull_record(ctx, folder, e) < 0)
 		return -1;
-	return note_local(folder, root, e);
+	if (sign_trust_read(&trust, TRUST, e) < 0 ||
+	    record_read(folder, &trust, &seal, tree, e) < 0)
+		return -1;
+	return *tree ? 0 : err_set(e, ERR_SYS, "%s has no record", folder);
 }
 
 /* Without it no upgrade could tell an edit from a new version: better known
@@ -155,6 +180,7 @@ run(struct call *c, struct convert *x, struct err *e)
 			       : -1;
 	if (convert(&c->host, x, e) < 0)
 		return -1;
+	history_carry(HISTORY_PLAIN, "/edeploy/history");
 	history_add("/edeploy/history", "convert", c->host.conf.version,
 		    c->host.conf.version, x->live ? "entered live" : "");
 	print_done(c, x);
@@ -168,6 +194,7 @@ cmd_convert(int argc, char **argv)
 						 "--at-boot" };
 	struct convert x = { .sys = "/sys",
 			     .record = record,
+			     .local = note_local,
 			     .complete = complete };
 	struct err e = { 0 };
 	struct call c;

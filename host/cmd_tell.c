@@ -6,8 +6,11 @@
 #include "host/call.h"
 #include "host/cmds.h"
 #include "host/history.h"
+#include "host/pkgmngr.h"
+#include "host/show.h"
 
 #define VARS_MAX 65536
+#define OLD_ROOT "the root that was converted"
 #define TIME_SHOWN 16 /* 2026-11-21T12:00 */
 
 /* ---- version, role, profile ---- */
@@ -75,6 +78,26 @@ set_or_none(struct value *v, const char *name, const char *text)
 	value_set(v, name, *text ? value_str(text) : value_none());
 }
 
+/* Where the system is that the status is of. Owned. */
+static char *
+root_of(const struct call *c)
+{
+	return c->is_versioned && *c->host.root
+		       ? versioned_root(&c->on, c->on.running)
+		       : base_strdup(c->host.root);
+}
+
+/* Null where there is no package manager that could be held. */
+static void
+set_packages(const struct call *c, struct value *v)
+{
+	AUTO_FREE char *root = root_of(c);
+
+	value_set(v, "packages_held",
+		  pkgmngr_next(NULL, root) ? value_bool(pkgmngr_held(root))
+					   : value_none());
+}
+
 static struct value *
 status_plain(const struct call *c)
 {
@@ -86,6 +109,7 @@ status_plain(const struct call *c)
 	value_set_str(v, "running", c->host.conf.version);
 	value_set(v, "under_way",
 		  under_way ? value_str(under_way) : value_none());
+	set_packages(c, v);
 	return v;
 }
 
@@ -106,9 +130,10 @@ static struct value *
 status_versioned(const struct call *c)
 {
 	const struct state *s = &c->on.state;
-	struct value *fell = history_last_fall(&c->on);
 	struct value *v = value_dict();
+	struct value *last, *fell;
 
+	history_news(&c->on, &last, &fell);
 	value_set_str(v, "layout", "versioned");
 	value_set_str(v, "role", c->host.conf.role);
 	set_or_none(v, "running", c->on.live ? c->on.running : "");
@@ -120,6 +145,8 @@ status_versioned(const struct call *c)
 	value_set_int(v, "generation", (int64_t)s->gen);
 	value_set(v, "versions", list_versions(&c->on));
 	value_set(v, "fell", fell ? fell : value_none());
+	value_set(v, "last", last ? last : value_none());
+	set_packages(c, v);
 	return v;
 }
 
@@ -142,19 +169,6 @@ print_next(const struct versioned *on)
 }
 
 static void
-print_fall(const struct versioned *on)
-{
-	struct value *v __attribute__((cleanup(value_freep))) =
-		history_last_fall(on);
-
-	if (!v)
-		return;
-	printf("%-10s%s  %.*s\n          %s\n", "fell",
-	       value_get_str(v, "from"), TIME_SHOWN, value_get_str(v, "time"),
-	       value_get_str(v, "words"));
-}
-
-static void
 print_disk(const struct versioned *on)
 {
 	char **names = versioned_list(on);
@@ -167,29 +181,115 @@ print_disk(const struct versioned *on)
 	names_free(names);
 }
 
+static const char *
+word_of(const struct versioned *on, const char *version)
+{
+	if (str_eq(version, VERSIONED_PLAIN))
+		return OLD_ROOT;
+	return versioned_has(on, version) ? "" : "not on disk";
+}
+
+static void
+print_packages(const struct call *c)
+{
+	AUTO_FREE char *root = root_of(c);
+
+	if (pkgmngr_held(root))
+		print_row("packages", "held: they come with the version", "");
+}
+
+/* What happened, when, and what was said of it below. */
+static void
+print_event(const char *name, const char *what, const struct value *v)
+{
+	const char *to = value_get_str(v, "to");
+
+	printf("%-10s%s%s%s%s%s  %.*s\n", name, what, *what ? " " : "",
+	       value_get_str(v, "from"), *to ? " -> " : "", to, TIME_SHOWN,
+	       value_get_str(v, "time"));
+	if (*value_get_str(v, "words"))
+		show_words(stdout, value_get_str(v, "words"), 10);
+}
+
+/* The way on, where somebody may have to go it. */
+static void
+print_advice(const struct call *c, const struct value *fell)
+{
+	const struct state *s = &c->on.state;
+	bool runs = *s->trial && str_eq(s->trial, c->on.running);
+	AUTO_FREE char *say = NULL;
+
+	if (runs)
+		say = base_printf("%s becomes the good one when it is well: "
+				  "edeploy-prove.service looks at each boot, "
+				  "\"edeploy prove\" now. \"edeploy rollback\" "
+				  "leaves it for %s.",
+				  s->trial, s->good);
+	else if (*s->trial && s->left > 0)
+		say = base_printf("\"reboot\" tries %s, \"edeploy rollback\" "
+				  "takes that back.",
+				  s->trial);
+	else if (c->on.live && !str_eq(c->on.running, s->good))
+		say = base_printf("\"reboot\" enters %s.", s->good);
+	else if (fell)
+		say = base_printf("Mend what %s died of; \"edeploy upgrade "
+				  "%s\" tries it again. \"edeploy history\" "
+				  "tells more.",
+				  value_get_str(fell, "from"),
+				  value_get_str(fell, "from"));
+	if (say) {
+		printf("\n");
+		show_words(stdout, say, 0);
+	}
+}
+
+static void
+print_news(const struct call *c)
+{
+	struct value *last, *fell;
+
+	history_news(&c->on, &last, &fell);
+	if (fell)
+		print_event("fell", "", fell);
+	if (last)
+		print_event("last", value_get_str(last, "action"), last);
+	print_advice(c, fell);
+	value_free(last);
+	value_free(fell);
+}
+
+static void
+print_status_plain(const struct call *c)
+{
+	print_row("role", c->host.conf.role, "");
+	print_row("running", c->host.conf.version, "");
+	print_packages(c);
+	printf("\n");
+	show_words(stdout,
+		   "This host is one plain root: upgrades work in place, are "
+		   "not safe against a power cut, and have no way back. "
+		   "\"edeploy convert\" makes versions of it.",
+		   0);
+}
+
 static void
 print_status(const struct call *c)
 {
 	const struct state *s = &c->on.state;
 	bool trial = *s->trial && str_eq(s->trial, c->on.running);
 
-	if (!c->is_versioned) {
-		print_row("role", c->host.conf.role, "");
-		print_row("running", c->host.conf.version,
-			  "in place: upgrades are not safe against power cuts");
-		return;
-	}
 	print_row("role", c->host.conf.role, "");
 	if (c->on.live)
 		print_row("running", c->on.running,
 			  trial ? "on trial, not proved yet" : "");
-	print_row("good", s->good, "");
+	print_row("good", s->good,
+		  str_eq(s->good, VERSIONED_PLAIN) ? OLD_ROOT : "");
 	if (*s->prev)
-		print_row("previous", s->prev,
-			  versioned_has(&c->on, s->prev) ? "" : "not on disk");
+		print_row("previous", s->prev, word_of(&c->on, s->prev));
 	print_next(&c->on);
 	print_disk(&c->on);
-	print_fall(&c->on);
+	print_packages(c);
+	print_news(c);
 }
 
 int
@@ -206,8 +306,10 @@ cmd_status(int argc, char **argv)
 	if (bad == 0 && c.host.json)
 		call_print(c.is_versioned ? status_versioned(&c)
 					  : status_plain(&c));
-	else if (bad == 0)
+	else if (bad == 0 && c.is_versioned)
 		print_status(&c);
+	else if (bad == 0)
+		print_status_plain(&c);
 	call_clear(&c);
 	return bad ? call_fail(&e) : CMD_DONE;
 }
@@ -219,6 +321,8 @@ print_history(const struct value *rows)
 {
 	size_t i;
 
+	if (rows->list.len == 0)
+		printf("nothing was done since the installation\n");
 	for (i = 0; i < rows->list.len; i++) {
 		const struct value *r = rows->list.at[i];
 		const char *to = value_get_str(r, "to");
@@ -227,8 +331,8 @@ print_history(const struct value *rows)
 		       value_get_str(r, "time"), value_get_str(r, "action"),
 		       value_get_str(r, "from"), *to ? " -> " : "", to);
 		if (*value_get_str(r, "words"))
-			printf("%*s%s\n", TIME_SHOWN + 12, "",
-			       value_get_str(r, "words"));
+			show_words(stdout, value_get_str(r, "words"),
+				   TIME_SHOWN + 12);
 	}
 }
 

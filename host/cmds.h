@@ -5,9 +5,11 @@
 int cmd_upgrade(int argc, char **argv); /* cmd_change.c */
 int cmd_rollback(int argc, char **argv);
 int cmd_test_upgrade(int argc, char **argv);
-int cmd_prove(int argc, char **argv);
-int cmd_convert(int argc, char **argv); /* cmd_convert.c */
-int cmd_verify(int argc, char **argv);  /* cmd_check.c */
+int cmd_prove(int argc, char **argv);      /* cmd_prove.c */
+int cmd_late_edits(int argc, char **argv); /* cmd_late.c */
+int cmd_convert(int argc, char **argv);    /* cmd_convert.c */
+int cmd_pkgmngr(int argc, char **argv);    /* cmd_pkgmngr.c */
+int cmd_verify(int argc, char **argv);     /* cmd_check.c */
 int cmd_list(int argc, char **argv);
 int cmd_gc(int argc, char **argv);
 int cmd_status(int argc, char **argv); /* cmd_tell.c */

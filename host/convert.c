@@ -36,6 +36,8 @@ struct converting {
 	int top;
 	struct mounts mounts;
 	struct classes classes;
+	struct manifest *tree;   /* as it was published; NULL: nobody knows */
+	struct enter_places own; /* what no version brought in the top */
 	char *uuid, *kernel, *initrd, *args;
 	const char *cfg;
 };
@@ -47,6 +49,8 @@ converting_clear(struct converting *x)
 		close(x->top);
 	mounts_clear(&x->mounts);
 	classes_clear(&x->classes);
+	manifest_free(x->tree);
+	enter_places_clear(&x->own);
 	free(x->uuid);
 	free(x->kernel);
 	free(x->initrd);
@@ -151,7 +155,7 @@ check_name(const struct converting *x, struct err *e)
 {
 	struct state s;
 
-	if (!name_is_safe(x->version) || str_eq(x->version, CONVERT_PLAIN))
+	if (!versioned_name_ok(x->version))
 		return err_set(e, ERR_INPUT, "\"%.60s\" is not a version",
 			       x->version);
 	if (!file_exists(DIR "/boot.cfg"))
@@ -161,7 +165,29 @@ check_name(const struct converting *x, struct err *e)
 	/* "plain" runs again: its version was not well, and may be made anew */
 	if (str_eq(s.good, CONVERT_PLAIN))
 		return 0;
-	return refuse("/edeploy holds versions already", e);
+	return refuse(
+		"/edeploy holds versions already; when nothing of them is "
+		"wanted any more, remove /edeploy/boot.cfg first",
+		e);
+}
+
+/* Is it plain at all? */
+static int
+check_plain(const struct converting *x, struct err *e)
+{
+	static const char roots[] = "/edeploy/roots/";
+	size_t i;
+
+	/* the last mount there is what is seen */
+	for (i = x->mounts.len; i-- > 0;)
+		if (str_eq(x->mounts.at[i].where, "/"))
+			break;
+	if (i == (size_t)-1 || !str_starts(x->mounts.at[i].from, roots))
+		return 0;
+	return err_set(e, ERR_REFUSED,
+		       "this host holds versions already, and %s runs: "
+		       "\"edeploy status\" tells more; nothing was changed",
+		       x->mounts.at[i].from + strlen(roots));
 }
 
 static int
@@ -170,7 +196,7 @@ check_room(const struct converting *x, struct err *e)
 	unsigned long long want, have;
 	struct statvfs fs;
 
-	if (convert_tree(x->top, NULL, &x->classes, &want, e) < 0)
+	if (convert_tree(x->top, NULL, &x->classes, &x->own, &want, e) < 0)
 		return -1;
 	if (statvfs("/", &fs) < 0)
 		return err_sys(e, "/");
@@ -184,13 +210,33 @@ check_room(const struct converting *x, struct err *e)
 	return 0;
 }
 
+/* Of a conversion that was killed in its move: "/edeploy" on itself. */
+static int
+drop_own_mount(struct converting *x, struct err *e)
+{
+	bool found = false;
+	size_t i;
+
+	for (i = 0; i < x->mounts.len; i++)
+		if (str_eq(x->mounts.at[i].where, DIR) &&
+		    str_eq(x->mounts.at[i].from, DIR)) {
+			umount2(DIR, MNT_DETACH);
+			found = true;
+		}
+	if (!found)
+		return 0;
+	mounts_clear(&x->mounts);
+	return mounts_read(&x->mounts, e);
+}
+
 static int
 look(struct converting *x, struct err *e)
 {
 	AUTO_CLEAR(enter_places) places = { 0 };
 	AUTO_FREE char *why = NULL;
 
-	if (mounts_read(&x->mounts, e) < 0 ||
+	if (live_finish(e) < 0 || mounts_read(&x->mounts, e) < 0 ||
+	    check_plain(x, e) < 0 || drop_own_mount(x, e) < 0 ||
 	    classes_of_root(&x->classes, "", e) < 0)
 		return -1;
 	why = convert_unfit(&x->mounts, &x->classes, x->c->sys);
@@ -212,50 +258,48 @@ look(struct converting *x, struct err *e)
 
 /* ---- /edeploy ---- */
 
-/* The machine's own stays where it is: a link from below edeploy/state. */
 static int
-link_state(const char *path, struct err *e)
+find_places(const struct converting *x, const char *root,
+	    struct enter_places *out, struct err *e)
 {
-	AUTO_FREE char *place = base_printf(DIR "/state/%s", path);
-	AUTO_FREE char *dir = base_strdup(place);
-	AUTO_CLEAR(buf) to = { 0 };
-	const char *c;
+	size_t i;
 
-	buf_str(&to, "../../");
-	for (c = path; (c = strchr(c, '/')); c++)
-		buf_str(&to, "../");
-	buf_str(&to, path);
-	*strrchr(dir, '/') = '\0';
-	if (dir_make(dir, 0755, e) < 0)
+	if (classes_places(&x->classes, root, out, e) < 0)
 		return -1;
-	if (symlink(buf_text(&to), place) < 0 && errno != EEXIST)
-		return err_sys(e, "%s", place);
+	for (i = 0; i < x->own.len; i++)
+		enter_places_add(out, true, x->own.at[i].path);
 	return 0;
 }
 
 static int
-link_states(const char *root, const struct classes *classes, struct err *e)
+link_states(const struct converting *x, const char *root, struct err *e)
 {
 	AUTO_CLEAR(enter_places) places = { 0 };
 	size_t i;
 
-	if (classes_places(classes, root, &places, e) < 0)
+	if (find_places(x, root, &places, e) < 0)
 		return -1;
 	for (i = 0; i < places.len; i++)
-		if (places.at[i].state && link_state(places.at[i].path, e) < 0)
+		if (places.at[i].state &&
+		    convert_link(places.at[i].path, e) < 0)
 			return -1;
 	return 0;
 }
 
 static int
-add_record(const struct converting *x, const char *root, struct err *e)
+add_record(struct converting *x, struct err *e)
 {
+	AUTO_FREE char *root = top_root("", x->version);
 	AUTO_FREE char *to = base_printf("%s.record", root);
 
-	if (dir_remove(to, e) < 0 ||
+	if (step(x, "the record", e) < 0 || dir_remove(to, e) < 0 ||
 	    (file_exists(RECORD "/seal") && seed(RECORD, to, e) < 0))
 		return -1;
-	return x->c->record ? x->c->record(x->c->ctx, to, root, e) : 0;
+	if (x->c->record && x->c->record(x->c->ctx, to, &x->tree, e) < 0)
+		return -1;
+	return x->tree ? convert_own_find(x->top, x->tree, &x->classes, &x->own,
+					  e)
+		       : 0;
 }
 
 static int
@@ -266,8 +310,11 @@ make_root(const struct converting *x, struct err *e)
 	unsigned long long bytes;
 
 	if (step(x, "the root", e) < 0 || dir_remove(fresh, e) < 0 ||
+	    (x->tree &&
+	     convert_own_adopt(x->top, x->version, x->tree, e) < 0) ||
 	    dir_remove(root, e) < 0 ||
-	    convert_tree(x->top, fresh + 1, &x->classes, &bytes, e) < 0)
+	    convert_tree(x->top, fresh + 1, &x->classes, &x->own, &bytes, e) <
+		    0)
 		return -1;
 	if (x->c->complete && x->c->complete(x->c->ctx, fresh, e) < 0)
 		return -1;
@@ -297,9 +344,11 @@ add_boot(const struct converting *x, struct err *e)
 	if (file_write(b.init, edeploy_init_start,
 		       (size_t)(edeploy_init_end - edeploy_init_start), 0755,
 		       e) < 0 ||
-	    top_boot("", &b, CONVERT_PLAIN, e) < 0)
+	    top_boot("", &b, e) < 0)
 		return -1;
-	return unlink(b.init) < 0 ? err_sys(e, "%s", b.init) : 0;
+	if (unlink(b.init) < 0)
+		return err_sys(e, "%s", b.init);
+	return top_name("", CONVERT_PLAIN, e);
 }
 
 static int
@@ -313,24 +362,44 @@ arm(const struct converting *x, struct err *e)
 	return state_write(&s, DIR, e);
 }
 
+/* What an earlier conversion left is booted by nothing from here on. */
 static int
-build(const struct converting *x, struct err *e)
+forget(const struct converting *x, struct err *e)
+{
+	if (step(x, "the old menu", e) < 0 || convert_restore(x->cfg, e) < 0)
+		return -1;
+	if (unlink(DIR "/boot.cfg") < 0 && errno != ENOENT)
+		return err_sys(e, DIR "/boot.cfg");
+	return 0;
+}
+
+static int
+add_local(const struct converting *x, const char *root, struct err *e)
+{
+	return x->c->local ? x->c->local(x->c->ctx, root, x->tree, e) : 0;
+}
+
+static int
+build(struct converting *x, struct err *e)
 {
 	struct top_version v = { .version = x->version,
 				 .kernel = x->kernel,
 				 .initrd = x->initrd,
-				 .args = x->args };
+				 .args = x->args,
+				 .own = &x->own };
 	AUTO_FREE char *root = top_root("", x->version);
 
-	if (step(x, "the top", e) < 0 || top_make("", e) < 0 ||
+	if (x->cfg)
+		convert_tidy(x->cfg);
+	if (forget(x, e) < 0 || step(x, "the top", e) < 0 ||
+	    top_make("", e) < 0 || add_record(x, e) < 0 ||
 	    make_root(x, e) < 0 || step(x, "the state", e) < 0 ||
-	    link_states(root, &x->classes, e) < 0 ||
-	    step(x, "how it starts", e) < 0 || top_add("", &v, e) < 0)
+	    link_states(x, root, e) < 0 || step(x, "how it starts", e) < 0 ||
+	    top_add("", &v, e) < 0)
 		return -1;
 	/* by now all is in the root that is not the version's */
-	if (step(x, "the record", e) < 0 || add_record(x, root, e) < 0 ||
-	    step(x, "what starts it", e) < 0 || add_plain(x, e) < 0 ||
-	    add_boot(x, e) < 0)
+	if (add_local(x, root, e) < 0 || step(x, "what starts it", e) < 0 ||
+	    add_plain(x, e) < 0 || add_boot(x, e) < 0)
 		return -1;
 	if (step(x, "the trial", e) < 0 || arm(x, e) < 0 ||
 	    step(x, "grub.cfg", e) < 0)
@@ -349,7 +418,7 @@ enter_live(const struct converting *x, struct err *e)
 	struct live_opts o = { .version = x->version, .places = &places };
 	const char *covered;
 
-	if (classes_places(&x->classes, root, &places, e) < 0)
+	if (find_places(x, root, &places, e) < 0)
 		return -1;
 	covered = convert_covered(&x->mounts, &places);
 	if (covered)

@@ -13,6 +13,7 @@
 
 #include "roots/classes.h"
 #include "roots/copy.h"
+#include "roots/enter.h"
 
 #include "host/convert.h"
 
@@ -21,6 +22,7 @@
 struct building {
 	int top, out; /* the file system, the new root; -1: only look */
 	const struct classes *classes;
+	const struct enter_places *own;
 	struct walk_look *pool;
 	unsigned long long bytes;
 };
@@ -35,10 +37,15 @@ is_at_or_below(const char *path, const char *dir)
 	return strncmp(path, dir, len) == 0 && (path[len] == '/' || !path[len]);
 }
 
-/* The kernel mounts something there. */
+/* Something is mounted there: by the kernel, or what is the machine's own. */
 static bool
-is_mount_point(const char *path)
+is_mount_point(const struct building *b, const char *path)
 {
+	size_t i;
+
+	for (i = 0; i < b->own->len; i++)
+		if (str_eq(b->own->at[i].path, path))
+			return true;
 	return str_eq(path, "dev") || str_eq(path, "proc") ||
 	       str_eq(path, "sys") || str_eq(path, "run");
 }
@@ -112,7 +119,7 @@ put_folder(struct building *b, const char *path, struct err *e)
 	b->bytes += FOLDER_BYTES;
 	if (b->out >= 0 && mkdirat(b->out, path, 0700) < 0)
 		return err_sys(e, "create /%s", path);
-	if (!is_mount_point(path) && carry_children(b, path, e) < 0)
+	if (!is_mount_point(b, path) && carry_children(b, path, e) < 0)
 		return -1;
 	if (b->out < 0)
 		return 0;
@@ -151,7 +158,7 @@ carry_children(struct building *b, const char *path, struct err *e)
 			close(fd);
 		return err_sys(e, "/%s", path);
 	}
-	while (bad == 0 && (d = readdir(dir))) {
+	for (errno = 0; bad == 0 && (d = readdir(dir)); errno = 0) {
 		AUTO_FREE char *child =
 			str_eq(path, ".")
 				? base_strdup(d->d_name)
@@ -161,6 +168,8 @@ carry_children(struct building *b, const char *path, struct err *e)
 		    is_wanted(b, child))
 			bad = carry(b, child, e);
 	}
+	if (bad == 0 && errno)
+		bad = err_sys(e, "/%s", path);
 	closedir(dir);
 	return bad;
 }
@@ -179,11 +188,12 @@ dress_root(struct building *b, struct err *e)
 
 int
 convert_tree(int top, const char *into, const struct classes *classes,
-	     unsigned long long *bytes, struct err *e)
+	     const struct enter_places *own, unsigned long long *bytes,
+	     struct err *e)
 {
 	AUTO(walk_look) pool = walk_look_new();
 	AUTO_CLOSE int out = -1;
-	struct building b = { top, -1, classes, pool, 0 };
+	struct building b = { top, -1, classes, own, pool, 0 };
 	int bad;
 
 	if (into) {

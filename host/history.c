@@ -6,6 +6,7 @@
 #include "lib/text.h"
 
 #include "host/history.h"
+#include "host/show.h"
 
 #define TEXT_MAX (16 * 1024 * 1024)
 #define ROWS_MAX 10000
@@ -28,7 +29,7 @@ append(const char *path, const char *line)
 	struct err e = { 0 };
 
 	if (file_append(path, line, strlen(line), 0600, &e) < 0)
-		fprintf(stderr, "edeploy: warning: %s\n", e.text);
+		show_say("warning: ", e.text);
 }
 
 void
@@ -58,6 +59,20 @@ history_fell(const struct versioned *v, const char *version, const char *words)
 	text_show(words, strlen(words), 1, &shown);
 	line = base_printf("%s %s %s\n", now, version, buf_text(&shown));
 	append(path, line);
+}
+
+void
+history_carry(const char *from, const char *to)
+{
+	AUTO_FREE char *text = NULL;
+	struct err e = { 0 };
+	size_t len;
+
+	if (file_exists(to) || !file_exists(from))
+		return;
+	if (file_read(from, TEXT_MAX, &text, &len, &e) < 0 ||
+	    file_replace(to, text, len, 0600, &e) < 0)
+		show_say("warning: ", e.text);
 }
 
 /* ---- reading ---- */
@@ -135,6 +150,8 @@ keep_newest(struct value *rows)
 
 	for (i = 0; i < too_many; i++)
 		value_free(rows->list.at[i]);
+	if (too_many == 0)
+		return;
 	memmove(rows->list.at, rows->list.at + too_many,
 		(rows->list.len - too_many) * sizeof(*rows->list.at));
 	rows->list.len -= too_many;
@@ -160,19 +177,31 @@ history_read(struct value **out, const char *history, const char *log,
 	return 0;
 }
 
-struct value *
-history_last_fall(const struct versioned *v)
+void
+history_news(const struct versioned *v, struct value **last,
+	     struct value **fell)
 {
 	struct value *rows __attribute__((cleanup(value_freep))) = NULL;
-	AUTO_FREE char *none = base_printf("%s/none", v->dir);
+	AUTO_FREE char *history = history_path(v);
 	AUTO_FREE char *log = log_path(v);
 	struct err ignored;
 	size_t i;
 
-	if (history_read(&rows, none, log, &ignored) < 0)
-		return NULL;
-	for (i = rows->list.len; i-- > 0;)
-		if (str_eq(value_get_str(rows->list.at[i], "action"), "fell"))
-			return value_copy(rows->list.at[i]);
-	return NULL;
+	*last = *fell = NULL;
+	if (history_read(&rows, history, log, &ignored) < 0)
+		return;
+	for (i = rows->list.len; i-- > 0;) {
+		struct value *r = rows->list.at[i];
+		const char *action = value_get_str(r, "action");
+
+		if (str_eq(action, "noted"))
+			continue;
+		if (str_eq(action, "fell")) {
+			*fell = *fell ? *fell : value_copy(r);
+			continue;
+		}
+		*last = *last ? *last : value_copy(r);
+		if (!str_eq(action, "failed"))
+			return;
+	}
 }

@@ -20,6 +20,10 @@ void history_add(const char *path, const char *action, const char *from,
 		 const char *to, const char *words);
 char *history_path(const struct versioned *v);
 
+/* Begin the history `to` with that in `from`, unless it has begun. Said on
+ * stderr when it cannot be. */
+void history_carry(const char *from, const char *to);
+
 /* Why a version fell, for `edeploy status`. */
 void history_fell(const struct versioned *v, const char *version,
 		  const char *words);
@@ -30,7 +34,10 @@ void history_fell(const struct versioned *v, const char *version,
 int history_read(struct value **out, const char *history, const char *log,
 		 struct err *e);
 
-/* The last thing that the log says: of *version, owned; NULL when nothing. */
-struct value *history_last_fall(const struct versioned *v);
+/* What was done last, as a row of history_read; and the last fall of a version
+ * when nothing was done behind it but what failed, too. Owned, NULL when there
+ * is none. */
+void history_news(const struct versioned *v, struct value **last,
+		  struct value **fell);
 
 #endif

@@ -59,7 +59,11 @@ static const struct cmd commands[] = {
 	  cmd_status },
 	{ "history", "", "what was done to this host's version, and when", NULL,
 	  cmd_history },
-	{ "list", "", "list versions that this host can go to", NULL,
+	{ "list", "", "list versions here and the newest published",
+	  "upgrade goes to any published one by its name; on the server\n"
+	  "\"edeployctl versions ROLE\" lists them all. On a plain host: those "
+	  "that the\n"
+	  "server has metadata for.\n",
 	  cmd_list },
 	{ "verify", "[VERSION] [--fix] [--strangers]",
 	  "show what differs from a version",
@@ -83,6 +87,13 @@ static const struct cmd commands[] = {
 	  "conf; 600) seconds. --install DIR puts that unit into the root "
 	  "DIR.\n",
 	  cmd_prove },
+	{ "late-edits", "VERSION", "bring edits made since VERSION was built",
+	  "What was edited in /etc after VERSION was built, and before its "
+	  "first\n"
+	  "start: /edeploy/init calls this then, with --root. Nothing is done "
+	  "when\n"
+	  "all of it came along already.\n",
+	  cmd_late_edits },
 	{ "convert", "[--at-boot]",
 	  "make versions of a host that is one plain root",
 	  "What runs becomes /edeploy/roots/VERSION, in place, and the "
@@ -97,6 +108,23 @@ static const struct cmd commands[] = {
 	  cmd_convert },
 	{ "gc", "", "remove versions that no boot enters any more", NULL,
 	  cmd_gc },
+	{ "deactivate-pkgmngr", "", "let nobody change packages here",
+	  "Packages come with a version; what is changed by hand is gone with "
+	  "the\n"
+	  "next. From now on dpkg and rpm refuse to install, configure and "
+	  "remove,\n"
+	  "and say why, whichever program asks them (apt, aptitude,\n"
+	  "unattended-upgrades, dnf, yum, zypper). Looking, fetching and "
+	  "simulating\n"
+	  "go on. It is a file in /etc, no program is moved, and the next "
+	  "version\n"
+	  "has it, too. --root DIR may be a tree that is being built.\n",
+	  cmd_pkgmngr },
+	{ "activate-pkgmngr", "", "let packages be changed here again",
+	  "What is changed so is in this version alone; test-upgrade tells "
+	  "what\n"
+	  "would go.\n",
+	  cmd_pkgmngr },
 	{ "version", "", "print this host's version", NULL, cmd_tell },
 	{ "role", "", "print this host's role", NULL, cmd_tell },
 	{ "profile", "", "print the profile it was installed with", NULL,
@@ -108,7 +136,8 @@ host_main(int argc, char **argv)
 {
 	static const struct cmd_program program = {
 		.name = "edeploy",
-		.purpose = "this host's role and version",
+		.purpose = "moves this host from one version of its role to "
+			   "another",
 		.more = "Options of every command:\n"
 			"  --json      print one JSON document\n"
 			"  --root DIR  work on the system below DIR\n\n"

@@ -9,6 +9,8 @@
 #include "lib/lock.h"
 #include "lib/proc.h"
 
+#include "roots/watchdog.h"
+
 #include "host/history.h"
 #include "host/keep.h"
 #include "host/prove.h"
@@ -68,8 +70,9 @@ prove_healthy(struct err *e)
 	int bad = check_system(e);
 	size_t i;
 
-	names = bad ? NULL : dir_names(PROVE_DIR);
-	for (i = 0; names && names[i] && !bad; i++) {
+	if (bad || dir_list(PROVE_DIR, &names, e) < 0)
+		return -1;
+	for (i = 0; names[i] && !bad; i++) {
 		AUTO_FREE char *path =
 			base_printf("%s/%s", PROVE_DIR, names[i]);
 
@@ -88,6 +91,20 @@ is_on_trial(const struct versioned *v)
 	return *v->state.trial && str_eq(v->state.trial, v->running);
 }
 
+static int
+check_post(const struct versioned *v, struct err *e)
+{
+	AUTO_FREE char *mark = versioned_beside(v, v->running, PROVE_POST);
+
+	if (!file_exists(mark))
+		return 0;
+	return err_set(e, ERR_REFUSED,
+		       "the post of %s was cut off in the middle: \"edeploy "
+		       "upgrade %s\" runs it again, \"edeploy rollback\" goes "
+		       "back to %s",
+		       v->running, v->running, v->state.good);
+}
+
 int
 prove_good(struct versioned *v, struct err *e)
 {
@@ -99,15 +116,31 @@ prove_good(struct versioned *v, struct err *e)
 		return -1;
 	if (!is_on_trial(v))
 		return 0;
+	if (check_post(v, e) < 0)
+		return -1;
 	snprintf(was, sizeof(was), "%s", v->state.good);
 	if (state_prove(&v->state, v->running, e) < 0 ||
 	    state_write(&v->state, v->dir, e) < 0)
 		return -1;
+	if (v->live)
+		watchdog_stop();
 	history_add(history, "proved", was, v->running, "it is the good one");
-	return keep_needed(v, NULL, NULL, NULL, e);
+	keep_tidy(v, NULL, NULL, NULL);
+	return 0;
 }
 
 /* ---- waiting ---- */
+
+/* And nobody runs it now: no patience mends that. */
+static bool
+is_cut_off(const struct versioned *v)
+{
+	AUTO_CLEAR(lock) l = LOCK_NONE;
+	struct err e = { 0 };
+
+	return check_post(v, &e) < 0 && versioned_lock(v, &l, &e) == 0 &&
+	       check_post(v, &e) < 0;
+}
 
 static int
 start_again(struct err *e)
@@ -116,8 +149,9 @@ start_again(struct err *e)
 	struct err ignored;
 
 	sync();
-	proc_ok(argv, &(struct proc_opts){ .deadline_ms = 30000 }, &ignored);
-	sleep(PATIENCE_S);
+	if (proc_ok(argv, &(struct proc_opts){ .deadline_ms = 30000 },
+		    &ignored) == 0)
+		sleep(PATIENCE_S);
 	/* what was asked to stop does not; the disk is as synced as it gets */
 	sync();
 	reboot(RB_AUTOBOOT);
@@ -128,25 +162,32 @@ int
 prove_wait(struct versioned *v, int limit_s, struct err *e)
 {
 	int64_t end_ms = clock_boot_ms() + (int64_t)limit_s * 1000;
+	struct watchdog dog = watchdog_found();
 	struct err why = { 0 };
 
 	while (is_on_trial(v)) {
 		AUTO_FREE char *words = NULL;
+		bool cut = is_cut_off(v);
 
-		if (prove_healthy(&why) == 0 && prove_good(v, &why) == 0)
+		watchdog_feed(&dog);
+		if (!cut && prove_healthy(&why) == 0 &&
+		    prove_good(v, &why) == 0)
 			return 0;
-		if (clock_boot_ms() < end_ms) {
+		if (!cut && clock_boot_ms() < end_ms) {
 			sleep(AGAIN_S);
 			if (versioned_refresh(v, e) < 0)
 				return -1;
 			continue;
 		}
-		words = base_printf("failed: not well after %d s: %s", limit_s,
-				    why.text);
+		words = cut ? base_strdup("failed: its post was cut off")
+			    : base_printf("failed: not well after %d s: %s",
+					  limit_s, why.text);
 		fprintf(stderr, "edeploy: %s\n", words);
 		history_fell(v, v->running, words);
+		/* the watchdog stays: it starts again what cannot */
 		return start_again(e);
 	}
+	watchdog_stop();
 	return 0;
 }
 

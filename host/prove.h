@@ -11,6 +11,10 @@
 #define PROVE_S 600      /* PROVE_S= in the conf */
 #define PROVE_CHECK_S 60 /* one program */
 
+/* Beside a version that was entered live, as long as its post runs: one whose
+ * post was cut off is not proved. */
+#define PROVE_POST ".post"
+
 /* Look once. ERR_REFUSED names what is not well. */
 int prove_healthy(struct err *e);
 

@@ -20,8 +20,12 @@
 static void
 add_old(void *ctx, const struct straggler *s)
 {
-	struct value *v = value_dict();
+	struct value *v;
 
+	/* this command: the version may have brought another one */
+	if (s->pid == getpid())
+		return;
+	v = value_dict();
 	value_set_int(v, "pid", s->pid);
 	value_set_str(v, "name", s->name);
 	value_set_str(v, "unit", s->unit);
@@ -113,24 +117,60 @@ own_unit(void)
 	return base_strdup(unit);
 }
 
+/* A program of systemd's that acts on units. */
+struct units {
+	const char *argv[UNITS_MAX + 4];
+	size_t len;
+};
+
+static bool
+has_name(const struct units *u, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < u->len; i++)
+		if (str_eq(u->argv[i], name))
+			return true;
+	return false;
+}
+
+/* The version that runs now may not have it. */
+static bool
+is_gone(const char *unit)
+{
+	const char *const argv[] = { "systemctl", "cat", "--", unit, NULL };
+	struct err ignored;
+
+	return call(argv, RELOAD_MS, &ignored) < 0;
+}
+
 int
 services_restart(const struct value *old, const struct value *spared,
 		 struct err *e)
 {
 	AUTO_FREE char *own = own_unit();
-	const char *argv[UNITS_MAX + 4] = { "systemctl", "try-restart", "--" };
-	size_t len = 3, i, k;
+	struct units go = { { "systemctl", "try-restart", "--" }, 3 };
+	struct units end = { { "systemctl", "stop", "--" }, 3 };
+	struct err ignored;
+	size_t i;
+	int bad = 0;
 
-	for (i = 0; i < old->list.len && len < UNITS_MAX + 3; i++) {
-		const char *unit = value_get_str(old->list.at[i], "unit");
-
-		for (k = 3; k < len && !str_eq(argv[k], unit); k++)
-			;
-		if (k == len && may_restart(unit) && !str_eq(unit, own) &&
-		    !has_unit(spared, unit))
-			argv[len++] = unit;
-	}
-	if (len == 3 || !file_exists(SYSTEMD))
+	if (!file_exists(SYSTEMD))
 		return 0;
-	return call(argv, RESTART_MS, e);
+	for (i = 0; i < old->list.len && go.len + end.len < UNITS_MAX; i++) {
+		const char *unit = value_get_str(old->list.at[i], "unit");
+		struct units *u;
+
+		if (!may_restart(unit) || str_eq(unit, own) ||
+		    has_unit(spared, unit) || has_name(&go, unit) ||
+		    has_name(&end, unit))
+			continue;
+		u = is_gone(unit) ? &end : &go;
+		u->argv[u->len++] = unit;
+	}
+	if (end.len > 3)
+		bad = call(end.argv, RESTART_MS, e);
+	if (go.len > 3 && call(go.argv, RESTART_MS, bad ? &ignored : e) < 0)
+		bad = -1;
+	return bad;
 }

@@ -16,8 +16,9 @@ int services_reload(struct err *e);
 
 /* Restart the units of `old` that are services and not in `spared`. Left alone
  * are those that a running system cannot restart without loss: sessions, the
- * bus, and the one that this very program runs in. ERR_SYS when systemd could
- * not restart one; the others are. */
+ * bus, and the one that this very program runs in. Stopped are those whose unit
+ * is gone: the version that runs has none. ERR_SYS when systemd could not
+ * restart one; the others are. */
 int services_restart(const struct value *old, const struct value *spared,
 		     struct err *e);
 

@@ -1,5 +1,6 @@
 #include <signal.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "lib/base.h"
 #include "lib/clock.h"
@@ -10,6 +11,7 @@
 #define DRAW_MS 200
 #define LINE_MS 10000
 #define BAR 24
+#define COLUMNS 80
 
 static volatile sig_atomic_t asked_to_stop;
 static struct sigaction before[2];
@@ -85,6 +87,38 @@ show_path(const char *path, struct buf *out)
 	text_show(path, strlen(path), 1, out);
 }
 
+void
+show_words(FILE *to, const char *text, int indent)
+{
+	int column = 0;
+
+	while (*text) {
+		int len = (int)strcspn(text, " ");
+
+		if (column == 0 || column + 1 + len > COLUMNS) {
+			fprintf(to, "%s%*s%.*s", column ? "\n" : "", indent, "",
+				len, text);
+			column = indent + len;
+		} else {
+			fprintf(to, " %.*s", len, text);
+			column += 1 + len;
+		}
+		text += len + (text[len] == ' ');
+	}
+	fputc('\n', to);
+}
+
+void
+show_say(const char *kind, const char *words)
+{
+	AUTO_FREE char *text = base_printf("edeploy: %s%s", kind, words);
+
+	if (isatty(STDERR_FILENO))
+		show_words(stderr, text, 0);
+	else
+		fprintf(stderr, "%s\n", text);
+}
+
 static void
 put_bar(double percent, struct buf *out)
 {
@@ -132,17 +166,34 @@ draw(struct show *s, const struct pull_progress *p)
 	s->drawn = s->terminal;
 }
 
+/* A pull goes to and fro between parts that run at the same time. */
+static bool
+was_told(struct show *s, const char *stage)
+{
+	AUTO_FREE char *word = base_printf("%s ", stage);
+	size_t len = strlen(s->told);
+
+	if (strstr(s->told, word))
+		return true;
+	snprintf(s->told + len, sizeof(s->told) - len, "%s", word);
+	return false;
+}
+
 void
 show_progress(struct show *s, const struct pull_progress *p)
 {
 	int64_t now_ms = clock_boot_ms();
+	bool fresh = strcmp(s->stage, p->stage) != 0;
 
-	if (str_eq(s->stage, p->stage) &&
-	    now_ms - s->drawn_ms < (s->terminal ? DRAW_MS : LINE_MS))
+	if (!fresh && now_ms - s->drawn_ms < (s->terminal ? DRAW_MS : LINE_MS))
 		return;
 	snprintf(s->stage, sizeof(s->stage), "%s", p->stage);
 	s->drawn_ms = now_ms;
-	draw(s, p);
+	/* the last line in a log would else be "0 %" for most of them */
+	if (!fresh || s->terminal)
+		draw(s, p);
+	else if (!was_told(s, p->stage))
+		fprintf(stderr, "%s\n", p->stage);
 }
 
 void
@@ -157,4 +208,16 @@ show_bytes(struct show *s, const char *stage, uint64_t done, uint64_t all)
 	};
 
 	show_progress(s, &p);
+}
+
+void
+show_row(struct value *rows, const char *path, const char *what)
+{
+	struct value *row = value_dict();
+	AUTO_CLEAR(buf) shown = { 0 };
+
+	show_path(path, &shown);
+	value_set_str(row, "path", buf_text(&shown));
+	value_set_str(row, "what", what);
+	value_push(rows, row);
 }

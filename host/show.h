@@ -3,8 +3,10 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "lib/buf.h"
+#include "lib/value.h"
 
 #include "rsyncd/pull.h"
 
@@ -14,6 +16,7 @@
 struct show {
 	bool terminal, drawn;
 	char stage[16];
+	char told[128]; /* "look fetch ": the parts that a log has a line of */
 	int64_t drawn_ms;
 };
 
@@ -30,7 +33,18 @@ bool show_stopped(void);
 /* "47.2 MB", owned. */
 char *show_size(uint64_t bytes);
 
+/* Words as lines that are as wide as a terminal is at least, each behind
+ * `indent` blanks. */
+void show_words(FILE *to, const char *text, int indent);
+
+/* "edeploy: KINDWORDS" on stderr: for a person as lines that fit, for a log as
+ * one. */
+void show_say(const char *kind, const char *words);
+
 /* A path for a terminal. */
 void show_path(const char *path, struct buf *out);
+
+/* One more {"path", "what"} in a list of what is told. */
+void show_row(struct value *rows, const char *path, const char *what);
 
 #endif

@@ -7,7 +7,6 @@
 #include "lib/file.h"
 
 #include "roots/accounts.h"
-#include "roots/classes.h"
 #include "roots/grub.h"
 #include "roots/kernel.h"
 #include "roots/local.h"
@@ -15,8 +14,6 @@
 
 #include "host/show.h"
 #include "host/stage.h"
-
-#define GRUB_MAX 65536
 
 char *
 stage_dir(const struct stage *s)
@@ -27,13 +24,7 @@ stage_dir(const struct stage *s)
 void
 stage_note(struct stage *s, const char *path, const char *what)
 {
-	struct value *row = value_dict();
-	AUTO_CLEAR(buf) shown = { 0 };
-
-	show_path(path, &shown);
-	value_set_str(row, "path", buf_text(&shown));
-	value_set_str(row, "what", what);
-	value_push(s->notes, row);
+	show_row(s->notes, path, what);
 }
 
 int
@@ -58,11 +49,8 @@ stage_open(struct stage *s, const struct host *h, const struct versioned *on,
 void
 stage_clear(struct stage *s)
 {
-	while (s->merged_len-- > 0) {
-		free(s->merged[s->merged_len].prefix);
-		manifest_free(s->merged[s->merged_len].ours);
-	}
-	free(s->merged);
+	classes_clear(&s->classes);
+	stage_own_clear(s);
 	seal_free(s->was_seal);
 	seal_free(s->will_seal);
 	manifest_free(s->was);
@@ -235,12 +223,9 @@ stage_fetch(struct stage *s, struct err *e)
 static int
 read_args(const struct stage *s, char **args, struct err *e)
 {
-	AUTO_FREE char *path = versioned_beside(s->on, s->on->running, ".grub");
 	AUTO_CLEAR(grub_version) v = { 0 };
-	AUTO_FREE char *text = NULL;
 
-	if (file_read(path, GRUB_MAX, &text, NULL, e) < 0 ||
-	    grub_read_version(&v, text, path, e) < 0)
+	if (grub_load_version(&v, s->on->top, s->on->running, e) < 0)
 		return -1;
 	*args = STEAL(v.args);
 	return 0;
@@ -255,15 +240,12 @@ add_to_top(const struct stage *s, struct err *e)
 	AUTO_FREE char *args = NULL;
 
 	if (read_args(s, &args, e) < 0 ||
-	    kernel_find(root, NULL, &kernel, &initrd, e) < 0)
+	    kernel_find_both(root, &kernel, &initrd, e) < 0)
 		return -1;
-	if (!initrd)
-		return err_set(e, ERR_INPUT,
-			       "%s of %s has no initrd beside it: make one in "
-			       "the role",
-			       kernel, s->to);
-	return top_add(s->on->top,
-		       &(struct top_version){ s->to, kernel, initrd, args }, e);
+	return top_add(
+		s->on->top,
+		&(struct top_version){ s->to, kernel, initrd, args, &s->own },
+		e);
 }
 
 struct adding {
@@ -278,6 +260,8 @@ is_peoples(void *ctx, const char *path)
 {
 	const struct adding *a = ctx;
 
+	if (stage_own_has(a->s, path))
+		return true;
 	return classes_of(&a->classes, path) == CLASS_MERGED &&
 	       (!a->s->local || !manifest_find(a->s->local, path));
 }

@@ -6,6 +6,7 @@
 
 #include "rsyncd/pull.h"
 
+#include "roots/classes.h"
 #include "roots/merge.h"
 
 #include "host/host.h"
@@ -33,12 +34,11 @@ struct stage {
 	struct manifest *local; /* added to the running one, or NULL */
 	struct pull_result pulled;
 	bool settled;
-	/* a merged folder as it was here when it was merged */
-	struct stage_merged {
-		char *prefix;
-		struct manifest *ours;
-	} * merged;
-	size_t merged_len;
+	struct classes classes;  /* of the tree whose folders are merged */
+	struct enter_places own; /* folders of this machine (host/own.h);
+				    `state`: they can be mounted */
+	char **own_files;
+	size_t own_files_len;
 	struct value *notes; /* list of {"path", "what"}: what became of edits
 				here; out */
 };
@@ -84,8 +84,34 @@ int stage_merge_look(struct stage *s, struct err *e);
 int stage_without_strangers(struct stage *s, struct manifest **ours, bool tell,
 			    struct err *e);
 
+/* Packages that were changed in the running version (host/stage_packages.c):
+ * notes; both manifests are known. */
+int stage_packages(struct stage *s, struct err *e);
+
+/* Folders of the running version in which something is mounted, or is to be by
+ * its fstab, and that the new version lacks; each behind those above it
+ * (host/stage_points.c). Notes for what cannot be. */
+struct stage_points {
+	char **at;
+	size_t len;
+};
+int stage_points_find(struct stage_points *out, struct stage *s,
+		      const struct classes *classes, struct err *e);
+void stage_points_clear(struct stage_points *p);
+/* The notes alone. */
+int stage_points_look(struct stage *s, struct err *e);
+
 /* What is the running version's and nobody published (host/stage_carry.c). */
 int stage_carry(struct stage *s, struct err *e);
+
+/* What is this machine's own in the running root's top (host/stage_own.c):
+ * s->own and notes, nothing is written. ERR_SYS, ERR_INPUT. */
+int stage_own_find(struct stage *s, struct err *e);
+/* And from the root `from` into the root `to`. ERR_SYS, ERR_REFUSED. */
+int stage_own_put(struct stage *s, int from, int to, struct err *e);
+/* `path` is one of these, or below one. */
+bool stage_own_has(const struct stage *s, const char *path);
+void stage_own_clear(struct stage *s);
 
 int stage_sync(const char *dir, struct err *e);
 void stage_note(struct stage *s, const char *path, const char *what);

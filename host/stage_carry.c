@@ -76,12 +76,29 @@ put(const struct carrying *c, const struct manifest_entry *m, struct err *e)
 	return dress_make(parent, base, m, e);
 }
 
+/* The version has a file or a link where a folder of this host's was. */
+static bool
+has_no_place(const struct carrying *c, const char *path)
+{
+	struct err ignored;
+	const char *base;
+	AUTO_CLOSE int parent = copy_parent(c->to, path, &base, &ignored);
+
+	return parent < 0 && (errno == ENOTDIR || errno == ELOOP);
+}
+
 static int
 carry(const struct carrying *c, const char *path, struct err *e)
 {
 	struct manifest_entry is;
 	int there;
 
+	if (has_no_place(c, path)) {
+		stage_note(c->s, path,
+			   "added here, and the version has something else in "
+			   "the place of its folder: it stays behind");
+		return 0;
+	}
 	/* as it is now: somebody may have changed it since */
 	there = walk_look(c->pool, c->from, path, &is, e);
 	if (there <= 0 || !is.type)
@@ -100,7 +117,31 @@ carry_all(const struct carrying *c, const struct classes *classes,
 		const char *path = local->entry[i].path;
 
 		if (classes_of(classes, path) == CLASS_VERSIONED &&
-		    stays_ours(c, path) && carry(c, path, e) < 0)
+		    !stage_own_has(c->s, path) && stays_ours(c, path) &&
+		    carry(c, path, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Empty as they are below what is mounted. */
+static int
+carry_points(const struct carrying *c, const struct classes *classes,
+	     struct err *e)
+{
+	AUTO_CLEAR(stage_points) points = { 0 };
+	size_t i;
+
+	if (stage_points_find(&points, c->s, classes, e) < 0)
+		return -1;
+	for (i = 0; i < points.len; i++) {
+		struct manifest_entry is;
+		struct err ignored;
+
+		/* somebody's link on the way is no place to mount either */
+		if (walk_look(c->pool, c->from, points.at[i], &is, &ignored) >
+			    0 &&
+		    is.type == 'd' && put(c, &is, e) < 0)
 			return -1;
 	}
 	return 0;
@@ -132,8 +173,9 @@ stage_carry(struct stage *s, struct err *e)
 
 	if (a < 0 || b < 0)
 		return err_sys(e, "%s", a < 0 ? from : to);
-	if (classes_of_root(&classes, to, e) < 0 ||
-	    carry_all(&c, &classes, e) < 0 || carry_own(&c, to, e) < 0)
+	if (classes_of_root(&classes, to, e) < 0 || stage_own_find(s, e) < 0 ||
+	    carry_all(&c, &classes, e) < 0 || stage_own_put(s, a, b, e) < 0 ||
+	    carry_points(&c, &classes, e) < 0 || carry_own(&c, to, e) < 0)
 		return -1;
 	return prove_install(to, e);
 }

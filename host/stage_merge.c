@@ -9,10 +9,10 @@
 
 #include "rsyncd/walk.h"
 
-#include "roots/classes.h"
 #include "roots/merge_do.h"
 #include "roots/pristine.h"
 
+#include "host/late.h"
 #include "host/stage.h"
 
 /* `path` is `prefix` or below it. */
@@ -91,19 +91,16 @@ tell(struct stage *s, const struct manifest *ours, const struct merge_plan *p)
 }
 
 static int
-each_merged(struct stage *s, const char *tree,
+each_merged(struct stage *s,
 	    int (*each)(struct stage *s, const char *prefix, struct err *e),
 	    struct err *e)
 {
-	AUTO_CLEAR(classes) c = { 0 };
 	size_t i;
 
-	if (classes_of_root(&c, tree, e) < 0)
-		return -1;
-	for (i = 0; i < c.len; i++)
-		if (c.row[i].class == CLASS_MERGED &&
-		    each(s, c.row[i].path, e) < 0)
-			return err_add(e, "/%s", c.row[i].path);
+	for (i = 0; i < s->classes.len; i++)
+		if (classes_merged_top(&s->classes, i) &&
+		    each(s, s->classes.row[i].path, e) < 0)
+			return err_add(e, "/%s", s->classes.row[i].path);
 	return 0;
 }
 
@@ -115,7 +112,7 @@ foretell(struct stage *s, const char *prefix, struct err *e)
 
 	if (look_at_ours(s, prefix, true, &ours, e) < 0)
 		return -1;
-	merge_make(&plan, s->was, ours, s->will, prefix);
+	merge_make(&plan, s->was, ours, s->will, prefix, &s->classes);
 	tell(s, ours, &plan);
 	return 0;
 }
@@ -125,7 +122,10 @@ stage_merge_look(struct stage *s, struct err *e)
 {
 	AUTO_FREE char *root = versioned_root(s->on, s->on->running);
 
-	return each_merged(s, root, foretell, e);
+	classes_clear(&s->classes);
+	if (classes_of_root(&s->classes, root, e) < 0)
+		return -1;
+	return each_merged(s, foretell, e);
 }
 
 static int
@@ -146,66 +146,19 @@ merge(struct stage *s, const char *prefix, struct err *e)
 
 	if (look_at_ours(s, prefix, true, &ours, e) < 0)
 		return -1;
-	merge_make(&plan, s->was, ours, s->will, prefix);
+	merge_make(&plan, s->was, ours, s->will, prefix, &s->classes);
 	if (merge_run(&job, e) < 0)
 		return -1;
 	tell(s, ours, &plan);
-	s->merged =
-		base_resize(s->merged, s->merged_len + 1, sizeof(*s->merged));
-	s->merged[s->merged_len++] =
-		(struct stage_merged){ base_strdup(prefix), STEAL(ours) };
 	return 0;
-}
-
-/* ---- what was edited meanwhile ---- */
-
-/* What this host's accounts were when they were merged. */
-static char *
-accounts_then(const struct stage *s)
-{
-	return versioned_beside(s->on, s->to, ".record/then");
-}
-
-static int
-merge_again(struct stage *s, const struct stage_merged *m, struct err *e)
-{
-	AUTO_FREE char *root = versioned_root(s->on, s->on->running);
-	AUTO_FREE char *to = stage_dir(s);
-	AUTO_FREE char *then = accounts_then(s);
-	AUTO_FREE char *bases = base_printf("%s/etc", then);
-	struct merge_plan plan __attribute__((cleanup(merge_clear))) = { 0 };
-	AUTO(manifest) ours = NULL;
-	AUTO(manifest) theirs = NULL;
-	const struct merge_job job = { .plan = &plan,
-				       .ours = root,
-				       .theirs = to,
-				       .to = to,
-				       .prefix = m->prefix,
-				       .bases = bases };
-
-	if (look_at_ours(s, m->prefix, false, &ours, e) < 0)
-		return -1;
-	if (str_eq(ours->root, m->ours->root))
-		return 0;
-	if (look_at(to, m->prefix, &theirs, e) < 0)
-		return -1;
-	merge_make(&plan, m->ours, ours, theirs, m->prefix);
-	return merge_run(&job, e);
 }
 
 int
 stage_merge_again(struct stage *s, struct err *e)
 {
 	AUTO_FREE char *to = stage_dir(s);
-	AUTO_FREE char *then = accounts_then(s);
-	size_t i;
 
-	for (i = 0; i < s->merged_len; i++)
-		if (merge_again(s, &s->merged[i], e) < 0)
-			return err_add(e, "/%s", s->merged[i].prefix);
-	if (dir_remove(then, e) < 0)
-		return -1;
-	return stage_sync(to, e);
+	return late_bring(s->on, s->to, to, e) < 0 ? -1 : 0;
 }
 
 int
@@ -213,13 +166,13 @@ stage_merge(struct stage *s, struct err *e)
 {
 	AUTO_FREE char *tree = stage_dir(s);
 	AUTO_FREE char *record = versioned_beside(s->on, s->to, ".record");
-	AUTO_FREE char *root = versioned_root(s->on, s->on->running);
-	AUTO_FREE char *then = accounts_then(s);
 
+	classes_clear(&s->classes);
 	/* the next upgrade's base: once merged, they are this machine's */
 	if (pristine_keep(tree, record, e) < 0 ||
-	    pristine_keep(root, then, e) < 0 ||
-	    each_merged(s, tree, merge, e) < 0)
+	    classes_of_root(&s->classes, tree, e) < 0 ||
+	    late_keep(s->on, s->to, &s->classes, e) < 0 ||
+	    each_merged(s, merge, e) < 0)
 		return -1;
 	return stage_carry(s, e);
 }

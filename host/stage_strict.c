@@ -1,16 +1,14 @@
 /* --strict: in merged folders only what a version or an installation brought,
  * and what makes this machine itself, comes along. */
-#include <fnmatch.h>
+#include "roots/identity.h"
 
+#include "host/pkgmngr.h"
 #include "host/stage.h"
 
-/* What a machine makes for itself when it first starts, and would be another
- * one without. */
+/* What a machine makes for itself when it first starts, as well. */
 static const char *const own[] = {
-	"etc/adjtime",        "etc/hostname",   "etc/hosts",
-	"etc/localtime",      "etc/machine-id", "etc/mtab",
-	"etc/resolv.conf",    "etc/timezone",   "etc/fstab",
-	"etc/ssh/ssh_host_*",
+	"etc/fstab", "etc/hosts",       "etc/localtime",
+	"etc/mtab",  "etc/resolv.conf", "etc/timezone",
 };
 
 static bool
@@ -22,10 +20,12 @@ is_stranger(const struct stage *s, const struct manifest_entry *x)
 	    manifest_find(s->will, x->path) ||
 	    (s->local && manifest_find(s->local, x->path)))
 		return false;
+	if (pkgmngr_is_switch(x->path))
+		return false;
 	for (i = 0; i < ARRAY_LEN(own); i++)
-		if (fnmatch(own[i], x->path, FNM_PATHNAME) == 0)
+		if (str_eq(own[i], x->path))
 			return false;
-	return true;
+	return !identity_is(x->path);
 }
 
 int

@@ -210,11 +210,27 @@ undo(struct move *m, struct err *e)
 
 /* ---- the whole ---- */
 
+/* A boot would do with `to` what it did with the version that runs, up to and
+ * with its first program. */
+static int
+compare_starts(struct move *m, struct err *e)
+{
+	AUTO_FREE char *from = base_printf(DIR "/roots/%s", m->from);
+	AUTO_FREE char *to = base_printf(DIR "/roots/%s", m->job->to);
+	bool same_kernel, same_init;
+
+	if (switch_compare("", m->from, m->job->to, &same_kernel,
+			   &m->same_start, e) < 0 ||
+	    enter_same_init(from, to, &same_init, e) < 0)
+		return -1;
+	m->same_start = m->same_start && same_init;
+	return 0;
+}
+
 static int
 check(const struct host *h, struct move *m, struct err *e)
 {
 	AUTO_CLEAR(enter_places) places = { 0 };
-	bool same_kernel;
 
 	if (*h->root)
 		return err_set(e, ERR_REFUSED,
@@ -226,9 +242,7 @@ check(const struct host *h, struct move *m, struct err *e)
 	if (str_eq(m->from, m->job->to))
 		return err_set(e, ERR_REFUSED, "%s runs already", m->from);
 	if (state_read(&m->before, DIR, e) < 0 ||
-	    read_places(m->job->to, &places, e) < 0 ||
-	    switch_compare("", m->from, m->job->to, &same_kernel,
-			   &m->same_start, e) < 0)
+	    read_places(m->job->to, &places, e) < 0 || compare_starts(m, e) < 0)
 		return -1;
 	return services_old(m->old, e);
 }
@@ -252,6 +266,42 @@ finish(struct move *m, struct err *e)
 	    (services_old(old, e) < 0 || services_restart(old, NULL, e) < 0))
 		return err_add(e, "%s runs", job->to);
 	return job->stragglers ? services_old(job->stragglers, e) : 0;
+}
+
+static int
+resume(struct move *m, struct err *e)
+{
+	struct utsname u;
+
+	if (state_read(&m->before, DIR, e) < 0)
+		return -1;
+	m->from = base_strdup(m->job->from);
+	uname(&u);
+	if (compare_starts(m, e) < 0 || live_finish(e) < 0 ||
+	    live_keep_modules(m->from, u.release, e) < 0 || settle(m, e) < 0 ||
+	    finish(m, e) < 0)
+		return str_eq(m->job->to, m->before.good)
+			       ? err_add(e, "%s runs", m->job->to)
+			       : err_add(e,
+					 "%s runs and is on trial still; "
+					 "\"edeploy rollback\" goes back to %s",
+					 m->job->to, m->before.good);
+	return 0;
+}
+
+int
+switch_resume(const struct host *h, struct switch_job *job, struct err *e)
+{
+	AUTO_CLEAR(held) held;
+	struct move m = { .job = job };
+	int bad;
+
+	(void)h;
+	hold_signals(&held);
+	job->proved = job->reboot = false;
+	bad = resume(&m, e);
+	free(m.from);
+	return bad;
 }
 
 int

@@ -13,6 +13,7 @@
  * beside it, where GRUB sees it. Both an upgrade and a rollback go this way. */
 struct switch_job {
 	const char *to;
+	const char *from; /* of switch_resume: what was left */
 
 	/* Each may be NULL. */
 	int (*merge)(void *ctx, struct err *e); /* /etc once more, just before
@@ -36,14 +37,20 @@ struct switch_job {
 /* The boot state first: a power cut from here on boots `to` as a trial that is
  * counted; or the good version, when `to` is that one. Then merge, the move,
  * the running kernel's modules, systemd's units read anew, `post`, health. A
- * version that starts with the very files that the running one started with is
- * good then; another stays on trial until a boot has proved it.
+ * version that starts with the very files that the running one started with
+ * (kernel, initrd, arguments, /sbin/init) is good then; another stays on trial
+ * until a boot has proved it.
  *
  * When anything fails the system is in its old version again, with the old
  * boot state, and services that were restarted meanwhile are restarted once
  * more. ERR_REFUSED when it cannot be live, with nothing done; other kinds as
  * they come. */
 int switch_live(const struct host *h, struct switch_job *job, struct err *e);
+
+/* What was cut off behind the move is done to its end: the system stands in
+ * `to`, which is on trial, or good already. `merge` is not called. When it
+ * fails `to` stays what it is; ERR_*. */
+int switch_resume(const struct host *h, struct switch_job *job, struct err *e);
 
 /* How two versions start, by their files: is the kernel the same; is all the
  * same that a boot loader reads (kernel, initrd, arguments)? `top` is "" for

@@ -85,6 +85,21 @@ look_at_signals(void *ctx)
 	return asked_to_stop;
 }
 
+/* Nobody answers: socket, and two kinds of timeout; rsync(1). */
+static bool
+is_silent(int status)
+{
+	return status == 10 || status == 30 || status == 35;
+}
+
+/* A way that nobody declared has no folder. Each version of rsync says last of
+ * it another thing, and none of them that. */
+static bool
+is_missing(const char *url, int status)
+{
+	return status == 23 && strstr(url, "/metadata/");
+}
+
 static int
 say_why(const char *url, const struct proc *p, struct err *e)
 {
@@ -93,8 +108,17 @@ say_why(const char *url, const struct proc *p, struct err *e)
 	if (asked_to_stop)
 		return err_set(e, ERR_REFUSED, "stopped by signal %d",
 			       (int)asked_to_stop);
-	return err_set(e, ERR_PEER, "%s: rsync exit %d: %s", url, p->status,
-		       proc_last_line(p, line, sizeof(line)));
+	if (is_missing(url, p->status))
+		return err_set(e, ERR_PEER,
+			       "%s is not there (rsync exit 23): publish the "
+			       "version, or write its metadata there",
+			       url);
+	return err_set(e, ERR_PEER, "%s: rsync exit %d: %s%s", url, p->status,
+		       proc_last_line(p, line, sizeof(line)),
+		       is_silent(p->status) ? " (is rsync served there? RSERV "
+					      "and RSERV_PORT in " CONF_PATH
+					      " say where)"
+					    : "");
 }
 
 /* *status: rsync's exit code, unless it is NULL: then other than 0 fails. */

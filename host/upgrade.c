@@ -12,7 +12,9 @@
 #include "lib/lock.h"
 #include "lib/proc.h"
 
+#include "host/history.h"
 #include "host/host.h"
+#include "host/show.h"
 
 #define MARK_MAX 4096
 #define SPARE_BYTES (64LL * 1024 * 1024)
@@ -219,6 +221,9 @@ run_hook(const struct host *h, const char *to, const char *name, int *status,
 		return 0;
 	if (!h->json)
 		printf("running %s\n", name);
+	setenv("EDEPLOY_FROM", h->conf.version, 1);
+	setenv("EDEPLOY_TO", to, 1);
+	setenv("EDEPLOY_LIVE", *h->root ? "" : "1", 1);
 	bad = proc_run(argv, &o, &p, e);
 	*status = p.status;
 	proc_clear(&p);
@@ -246,7 +251,11 @@ run_post(const struct host *h, const char *to, bool *reboot, struct err *e)
 	int status;
 
 	if (run_hook(h, to, "post", &status, e) < 0)
-		return -1;
+		return err_add(e,
+			       "the files are those of %s, and it is not "
+			       "recorded: mend its post and run the upgrade "
+			       "again",
+			       to);
 	if (status != 0 && status != POST_REBOOT)
 		return err_set(e, ERR_REFUSED,
 			       "post failed (exit %d): the files are those of "
@@ -347,6 +356,16 @@ take_lock(const struct host *h, struct lock *l, struct err *e)
 				      : -1;
 }
 
+/* Who looks later sees that it was tried. */
+static void
+failed(const struct host *h, const char *to, const struct err *e)
+{
+	AUTO_FREE char *history = below(h, HISTORY_PLAIN);
+	AUTO_FREE char *words = base_printf("upgrade: %s", e->text);
+
+	history_add(history, "failed", h->conf.version, to, words);
+}
+
 int
 upgrade(const struct host *h, const char *to, bool *reboot, struct err *e)
 {
@@ -359,8 +378,13 @@ upgrade(const struct host *h, const char *to, bool *reboot, struct err *e)
 	under_way = upgrade_under_way(h);
 	if (fetch(h, to, e) < 0 || check_space(h, to, dir, e) < 0)
 		return -1;
+	if (!h->json)
+		printf("This upgrade works in place and is not safe against a "
+		       "power cut:\nkeep the power on until it says that it is "
+		       "done.\n");
 	if (change(h, to, reboot, e) == 0)
 		return 0;
+	failed(h, to, e);
 	/* a `pre` that said no changed nothing: the host is whole */
 	if (!under_way && str_starts(e->text, "pre said no")) {
 		struct err ignored;
@@ -386,6 +410,17 @@ upgrade_test(const struct host *h, const char *to, struct value *changes,
 	return bad ? -1 : 0;
 }
 
+static void
+say_all_listed(const char *exclude)
+{
+	AUTO_FREE char *words = base_printf(
+		"%s is not there, so every file that is not the role's is "
+		"listed",
+		exclude);
+
+	show_say("", words);
+}
+
 int
 upgrade_verify(const struct host *h, struct value *changes, struct err *e)
 {
@@ -399,9 +434,6 @@ upgrade_verify(const struct host *h, struct value *changes, struct err *e)
 	if (file_exists(exclude))
 		p.exclude = exclude;
 	else
-		fprintf(stderr,
-			"edeploy: %s is not there, so every file that is not "
-			"the role's is listed\n",
-			exclude);
+		say_all_listed(exclude);
 	return transfer_pass(h, &p, e);
 }

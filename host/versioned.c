@@ -9,14 +9,13 @@
 
 #include "rsyncd/pull.h"
 
+#include "roots/live.h"
 #include "roots/top.h"
 
 #include "host/versioned.h"
 
 /* Who proves a version removes old ones meanwhile. */
 #define LOCK_WAIT_MS 30000
-
-#define ROOTS "/edeploy/roots/"
 
 char *
 versioned_root(const struct versioned *v, const char *version)
@@ -31,34 +30,58 @@ versioned_beside(const struct versioned *v, const char *version,
 	return base_printf("%s/roots/%s%s", v->dir, version, suffix);
 }
 
+char *
+versioned_here(const struct versioned *v)
+{
+	return str_eq(v->running, VERSIONED_PLAIN)
+		       ? base_strdup(v->top)
+		       : versioned_root(v, v->running);
+}
+
 bool
 versioned_name_ok(const char *version)
 {
-	return top_version_ok(version);
+	return top_version_ok(version) && !str_eq(version, VERSIONED_PLAIN);
 }
 
 /* ---- opening ---- */
 
-/* What "/" is on its file system: the last mount there counts. */
+/* The old root is the top of the file system, which a rescue system may be,
+ * too. */
+static bool
+runs_plain(const struct versioned *v)
+{
+	AUTO_CLEAR(mounts) m = { 0 };
+	struct err ignored;
+	bool top = false;
+	size_t i;
+
+	if (!str_eq(v->state.good, VERSIONED_PLAIN) &&
+	    !str_eq(v->state.prev, VERSIONED_PLAIN))
+		return false;
+	if (mounts_read(&m, &ignored) < 0)
+		return false;
+	for (i = 0; i < m.len; i++)
+		if (str_eq(m.at[i].where, "/"))
+			top = str_eq(m.at[i].from, "/");
+	return top;
+}
+
 static int
 find_running(struct versioned *v, struct err *e)
 {
-	AUTO_CLEAR(mounts) m = { 0 };
-	const char *name = NULL;
-	size_t i;
+	AUTO_FREE char *name = live_running(e);
 
-	if (mounts_read(&m, e) < 0)
-		return -1;
-	for (i = 0; i < m.len; i++)
-		if (str_eq(m.at[i].where, "/")) {
-			name = strstr(m.at[i].from, ROOTS);
-			name = name ? name + strlen(ROOTS) : NULL;
-		}
-	if (!name || !name_is_safe(name))
-		return err_set(e, ERR_REFUSED,
-			       "/edeploy holds versions, and this system is "
-			       "none of them: boot the disk, or name its top "
-			       "with --root DIR");
+	if (!name && e->kind == ERR_REFUSED && runs_plain(v))
+		name = base_strdup(VERSIONED_PLAIN);
+	if (!name)
+		return e->kind == ERR_REFUSED
+			       ? err_set(e, ERR_REFUSED,
+					 "/edeploy holds versions, and this "
+					 "system is none of them: boot the "
+					 "disk, or name its top with --root "
+					 "DIR")
+			       : -1;
 	snprintf(v->running, sizeof(v->running), "%s", name);
 	return 0;
 }
@@ -157,7 +180,7 @@ int
 versioned_trust(const struct versioned *v, struct sign_trust *out,
 		struct err *e)
 {
-	AUTO_FREE char *root = versioned_root(v, v->running);
+	AUTO_FREE char *root = versioned_here(v);
 	AUTO_FREE char *path = base_printf("%s/" VERSIONED_TRUST, root);
 
 	if (!file_exists(path))

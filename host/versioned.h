@@ -14,6 +14,10 @@
 /* The versions of a host whose disk holds them beside one another
  * (roots/top.h). "running" is the version that "/" is; of a disk that is looked
  * at from elsewhere (--root) the good one. */
+#define VERSIONED_PLAIN                                                        \
+	"plain" /* boot.cfg's name of the old root that was                    \
+		   converted, which is no version */
+
 struct versioned {
 	char *top; /* "" or a directory: the top of the file system */
 	char *dir; /* top/edeploy */
@@ -32,6 +36,9 @@ void versioned_clear(struct versioned *v);
 char *versioned_root(const struct versioned *v, const char *version);
 char *versioned_beside(const struct versioned *v, const char *version,
 		       const char *suffix);
+
+/* The root that `running` is: one of them, or the old root. Owned. */
+char *versioned_here(const struct versioned *v);
 
 /* A name that cannot be meant for what is beside another version. */
 bool versioned_name_ok(const char *version);

@@ -128,6 +128,10 @@ make_plain(const char *top)
 	lab_file(top, "root/.profile", "");
 	lab_file(top, "tmp/x", "");
 	lab_file(top, "var/lib/edeploy/tree/seal", "sealed");
+	lab_file(top, "data/db/rows", "rows");
+	lab_file(top, "with blank/f", "f");
+	lab_file(top, "swapfile", "pages");
+	lab_file(top, "mnt/x", "hidden");
 	if (chmod(tmp, 01777) < 0 || chmod(setuid, 04755) < 0 ||
 	    symlink("dash", link) < 0 || mkfifo(pipe, 0600) < 0)
 		lab_bail("special files");
@@ -152,6 +156,28 @@ make_disk(void)
 	link_block("/run/sys", number, "pci/vda/vda1", true);
 	if (mknod("/dev/vda1", S_IFBLK | 0600, st.st_dev) < 0)
 		lab_bail("mknod");
+}
+
+/* As what it was published: no /data, no /mnt. */
+static int
+published(void *ctx, const char *folder, struct manifest **tree, struct err *e)
+{
+	static const char *const dirs[] = { ".",    "boot", "dev",  "etc",
+					    "home", "proc", "root", "run",
+					    "sbin", "sys",  "tmp",  "usr",
+					    "var" };
+	size_t i;
+
+	(void)ctx;
+	(void)folder;
+	*tree = manifest_new();
+	for (i = 0; i < ARRAY_LEN(dirs); i++) {
+		struct manifest_entry d = { .type = 'd', .mode = 0755 };
+
+		d.path = dirs[i];
+		manifest_add(*tree, &d);
+	}
+	return manifest_seal(*tree, e);
 }
 
 /* ---- what a boot would find ---- */
@@ -185,28 +211,15 @@ has_in(const char *path, const char *part)
 	       strstr(text, part);
 }
 
-struct stop {
-	size_t at, seen;
-};
-
-static int
-stop_there(void *ctx, const char *what)
-{
-	struct stop *s = ctx;
-
-	(void)what;
-	return s->seen++ == s->at;
-}
-
 /* Whatever it was stopped at, the disk boots what it booted. */
 static void
 check_stops(struct host *h, struct convert *c)
 {
-	struct stop stop = { 0 };
+	struct lab_stop stop = { 0 };
 	struct convert stopped = *c;
 	struct err e = { 0 };
 
-	stopped.step = stop_there;
+	stopped.step = lab_stops;
 	stopped.ctx = &stop;
 	for (stop.at = 0; stop.at < 100; stop.at++) {
 		stop.seen = 0;
@@ -219,7 +232,7 @@ check_stops(struct host *h, struct convert *c)
 		CHECK(stop.at, !file_exists("/boot/grub/grub.cfg.plain"));
 	}
 	/* the last one is the move, without which all is there */
-	CHECK_SHOW(0, stop.at == 8, "%zu", stop.at);
+	CHECK_SHOW(0, stop.at == 9, "%zu", stop.at);
 	CHECK(0, !stopped.live && stopped.why_not &&
 			 strstr(stopped.why_not, "stopped before: the move"));
 	CHECK(0, is_redirected());
@@ -227,6 +240,93 @@ check_stops(struct host *h, struct convert *c)
 }
 
 #define V "/edeploy/roots/V-1"
+
+static bool
+names_a_trial(void)
+{
+	struct err e = { 0 };
+	struct state s;
+
+	return state_read(&s, "/edeploy", &e) == 0 && *s.trial;
+}
+
+/* In the old root once more: before anything that a boot could enter is
+ * touched, nothing enters it. */
+static void
+check_again(struct host *h, struct convert *c)
+{
+	struct lab_stop stop = { 0 };
+	struct convert stopped = *c;
+	struct err e = { 0 };
+
+	stopped.step = lab_stops;
+	stopped.ctx = &stop;
+	lab_file("", V "/made/in-it", "x");
+	lab_file("", V "/clash/f", "its own");
+	lab_file("", "/clash/f", "of plain");
+	for (stop.at = 0; stop.at < 9; stop.at++) {
+		lab_file("", V "/usr/bin/of-before", "old");
+		stop.seen = 0;
+		CHECK(stop.at, convert(h, &stopped, &e) < 0);
+		CHECK(stop.at, is_redirected() == (stop.at == 0));
+		/* is whole as long as it is named */
+		CHECK_SHOW(stop.at,
+			   names_a_trial() == (stop.at == 0 || stop.at == 8),
+			   "%zu", stop.at);
+		CHECK(stop.at,
+		      has_in("/boot/grub/grub.cfg",
+			     "# line 0 of the old menu") == !is_redirected());
+		CHECK(stop.at,
+		      file_exists(V "/usr/bin/of-before") == (stop.at < 4));
+	}
+	/* update-grub, by hand */
+	put_cfg();
+	lab_file("", "/boot/grub/grub.cfg.plain", "of before");
+	stop.at = 9;
+	stop.seen = 0;
+	CHECK_SHOW(9, convert(h, &stopped, &e) == 0, "%s", e.text);
+	CHECK(9, is_redirected());
+	CHECK(10, has_in("/boot/grub/grub.cfg.plain", "line 0 of the old"));
+	free(stopped.why_not);
+	/* what was made while it ran */
+	CHECK(11, lab_holds("/edeploy/state/made/in-it", "x"));
+	CHECK(12, lab_holds("/edeploy/state/clash/f", "of plain"));
+	CHECK(13, lab_holds("/edeploy/state/clash.V-1.1/f", "its own"));
+	/* and until it runs */
+	lab_file("", "/data/late", "late");
+	CHECK(14, lab_holds("/edeploy/state/data/late", "late"));
+}
+
+/* Two of one name. */
+static void
+test_clash(struct host *h, struct convert *c)
+{
+	struct err e = { 0 };
+
+	lab_file("", "/both/f", "of plain");
+	lab_file("", "/edeploy/state/both/f", "of a version");
+	CHECK(0, convert(h, c, &e) < 0 && e.kind == ERR_REFUSED);
+	CHECK_SHOW(0, strstr(e.text, "give one of the two another name"), "%s",
+		   e.text);
+	CHECK(0, lab_holds("/edeploy/state/both/f", "of a version"));
+	CHECK(0, !is_redirected());
+	if (rename("/both", "/data/both") < 0)
+		lab_bail("/both");
+}
+
+/* Without the copy nobody knows what the sector was. */
+static void
+test_no_copy(struct host *h, struct convert *c)
+{
+	struct err e = { 0 };
+
+	if (unlink("/boot/grub/grub.cfg.plain") < 0)
+		lab_bail("grub.cfg.plain");
+	CHECK(0, convert(h, c, &e) < 0 && e.kind == ERR_REFUSED);
+	CHECK_SHOW(0, strstr(e.text, "update-grub"), "%s", e.text);
+	CHECK(0, is_redirected() && names_a_trial());
+	lab_file("", "/boot/grub/grub.cfg.plain", "# line 0 of the old menu\n");
+}
 
 static void
 check_root(void)
@@ -259,6 +359,15 @@ check_root(void)
 	CHECK(18, stat("/edeploy/init", &st) == 0 && st.st_mode == 0100755 &&
 			  st.st_size > 10000);
 	CHECK(19, !file_exists("/edeploy/init.new") && !file_exists(V ".new"));
+	/* what no version brought */
+	CHECK(20, file_exists(V "/data") && !file_exists(V "/data/db"));
+	CHECK(21, lab_holds("/edeploy/state/data/db/rows", "rows"));
+	CHECK(22, has_in(V ".mounts", "\nstate data\n"));
+	CHECK(23, is_same_file("/with blank/f", V "/with blank/f") &&
+			  is_same_file("/swapfile", V "/swapfile"));
+	/* where something is mounted, it is not what is seen that stays */
+	CHECK(24, lab_holds(V "/mnt/x", "hidden") &&
+			  !has_in(V ".mounts", "state mnt\n"));
 }
 
 static void
@@ -313,9 +422,23 @@ check_entered(void)
 			   "more rows"));
 	CHECK(5, lab_holds("/run/t/edeploy/sysroot/var/lib/dpkg/status",
 			   "packages"));
+	CHECK(5, lab_holds("/run/t/edeploy/sysroot/data/late", "later"));
 	/* and as the old root, with the same rows */
 	CHECK(6, lab_holds("/run/t/etc/hostname", "host"));
 	CHECK(7, lab_holds("/run/t/var/lib/mysql/rows", "more rows"));
+	CHECK(8, lab_holds("/run/t/data/late", "later"));
+}
+
+/* As a conversion leaves it that is killed while it puts the root together. */
+static void
+leave_mounts(void)
+{
+	if (mount("/edeploy", "/edeploy", NULL, MS_BIND, NULL) < 0 ||
+	    mount("edeploy", "/edeploy/sysroot", "tmpfs", 0, NULL) < 0 ||
+	    mkdir("/edeploy/sysroot/r", 0755) < 0 ||
+	    mount(V, "/edeploy/sysroot/r", NULL, MS_BIND, NULL) < 0 ||
+	    mount("/run", "/edeploy/sysroot/r/run", NULL, MS_BIND, NULL) < 0)
+		lab_bail("remains: %s", strerror(errno));
 }
 
 static void
@@ -324,6 +447,7 @@ check_live(struct host *h, struct convert *c)
 	AUTO_FREE char *running = NULL;
 	struct err e = { 0 };
 
+	leave_mounts();
 	CHECK_SHOW(0, convert(h, c, &e) == 0, "%s", e.text);
 	CHECK_SHOW(1, c->live && !c->why_not, "%s",
 		   c->why_not ? c->why_not : "");
@@ -333,8 +457,10 @@ check_live(struct host *h, struct convert *c)
 	CHECK(4, lab_holds("/home/me/letter", "dear"));
 	lab_file("", "/etc/hostname", "edited");
 	lab_file("", "/var/lib/mysql/rows", "more rows");
+	CHECK(4, lab_holds("/data/late", "late"));
+	lab_file("", "/data/late", "later");
 	CHECK(5, convert(h, c, &e) < 0 && e.kind == ERR_REFUSED);
-	CHECK_SHOW(5, strstr(e.text, "not the top"), "%s", e.text);
+	CHECK_SHOW(5, strstr(e.text, "and V-1 runs"), "%s", e.text);
 	free(c->why_not);
 }
 
@@ -380,22 +506,34 @@ test_short_cfg(void)
 	/* once more changes nothing, and keeps the first copy */
 	CHECK(3, convert_redirect("/boot/short.cfg", "u-u", &e) == 0);
 	CHECK(4, lab_holds("/boot/short.cfg.plain", "linux /x\n"));
+	/* and back, twice */
+	CHECK(5, convert_restore("/boot/short.cfg", &e) == 0);
+	CHECK(6, has_in("/boot/short.cfg", "linux /x\n\n###"));
+	CHECK(6, !has_in("/boot/short.cfg", "configfile"));
+	CHECK(7, convert_restore("/boot/short.cfg", &e) == 0);
 }
 
 static int
 run(const char *top)
 {
 	struct host h = { .root = "" };
-	struct convert c = { .sys = "/run/sys" };
+	struct convert c = { .sys = "/run/sys", .record = published };
 
 	make_plain(top);
 	make_disk();
+	if (mount("mnt", "/mnt", "tmpfs", 0, NULL) < 0)
+		lab_bail("/mnt: %s", strerror(errno));
 	test_mounts();
 	h.conf.version = base_strdup("V-1");
 	test_refusals(&h, &c);
 	check_stops(&h, &c);
 	check_root();
 	check_boot();
+	test_no_copy(&h, &c);
+	check_again(&h, &c);
+	check_root();
+	check_boot();
+	test_clash(&h, &c);
 	check_live(&h, &c);
 	check_entered();
 	test_short_cfg();
@@ -406,14 +544,5 @@ run(const char *top)
 int
 main(void)
 {
-	int fd, status;
-
-	setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", 1);
-	fd = mkstemp(image);
-	if (fd < 0)
-		return 2;
-	close(fd);
-	status = lab_run(run);
-	unlink(image);
-	return status;
+	return lab_run_on(image, run);
 }

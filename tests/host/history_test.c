@@ -51,6 +51,31 @@ put(const char *name, const char *text, size_t len)
 }
 
 static void
+test_carry(void)
+{
+	static const char done[] =
+		"2026-11-21T12:00:00Z upgrade A B in place\n";
+	AUTO_FREE char *from = put("plain", done, strlen(done));
+	AUTO_FREE char *to = base_printf("%s/carried", dir);
+	AUTO_FREE char *text = NULL;
+	struct err e = { 0 };
+
+	history_carry(from, to);
+	history_add(to, "convert", "A", "A", "entered live");
+	/* converted again: what was begun goes on */
+	history_carry(from, to);
+	CHECK_SHOW(0, file_read(to, 65536, &text, NULL, &e) == 0, "%s", e.text);
+	CHECK_SHOW(0,
+		   str_starts(text, "2026-11-21T12:00:00Z upgrade A B ") &&
+			   strstr(text, " convert A A entered live\n"),
+		   "%s", text);
+	CHECK(0, !strstr(strstr(text, "upgrade A B") + 1, "upgrade A B"));
+	unlink(to);
+	history_carry("/none", to);
+	CHECK(1, !file_exists(to));
+}
+
+static void
 test_order(const char *a, const char *b)
 {
 	struct value *rows __attribute__((cleanup(value_freep))) = NULL;
@@ -104,6 +129,7 @@ main(void)
 	b = put("log", fell, sizeof(fell) - 1);
 	test_order(a, b);
 	test_append();
+	test_carry();
 	dir_remove(dir, &e);
 	return test_end();
 }

@@ -10,6 +10,7 @@
 #include "roots/live.h"
 #include "roots/state.h"
 
+#include "host/services.h"
 #include "host/switch.h"
 
 #include "tests/roots/lab.h"
@@ -155,8 +156,11 @@ static const struct {
 	  "good=A prev= try= left=0", "A", "runs already", false },
 	{ "no such version", "A", "", "D", NULL, false, "",
 	  "good=A prev= try= left=0", "A", "D.mounts", false },
-	{ "no init", "A", "", "E", NULL, false, "merge in A",
-	  "good=A prev= try= left=0", "A", "no /sbin/init", false },
+	{ "other first program", "A", "", "H", NULL, false,
+	  "merge in A, post in H, healthy in H", "good=A prev= try=H left=2",
+	  "H", NULL, false },
+	{ "no init", "A", "", "E", NULL, false, "", "good=A prev= try= left=0",
+	  "A", "no /sbin/init", false },
 };
 
 /* ---- the rows ---- */
@@ -247,6 +251,30 @@ check_calls(size_t row, const char *want)
 	CHECK_SHOW(row, str_eq(text, want), "%s", text);
 }
 
+/* A service that the version does not have any more is stopped; each is named
+ * once, and a session is left alone. */
+static void
+check_restarts(void)
+{
+	static const char *const units[] = { "a.service", "gone.service",
+					     "getty@tty1.service", "a.service",
+					     "b.service" };
+	struct value *old __attribute__((cleanup(value_freep))) = value_list();
+	struct err e = { 0 };
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(units); i++) {
+		struct value *v = value_dict();
+
+		value_set_str(v, "unit", units[i]);
+		value_push(old, v);
+	}
+	unlink("/var/lib/calls");
+	CHECK_SHOW(0, services_restart(old, NULL, &e) == 0, "%s", e.text);
+	check_calls(0, "stop -- gone.service\n"
+		       "try-restart -- a.service b.service\n");
+}
+
 static void
 test_systemd(void)
 {
@@ -271,6 +299,7 @@ test_systemd(void)
 	c.fails = "post";
 	CHECK(2, switch_live(&h, &job, &e) < 0);
 	check_calls(2, "daemon-reload\ndaemon-reload\n");
+	check_restarts();
 	/* a version without systemctl is left again */
 	back_to_a();
 	begin("A", "");
@@ -282,6 +311,23 @@ test_systemd(void)
 	buf_clear(&c.did);
 	unlink("/run/systemd/system/x");
 	rmdir("/run/systemd/system");
+}
+
+/* Execs take their time on a busy machine. */
+static bool
+runs_it(pid_t pid, const char *path)
+{
+	AUTO_FREE char *exe = base_printf("/proc/%ld/exe", (long)pid);
+
+	for (int i = 0; i < 3000; i++) {
+		char saw[64] = "";
+
+		if (readlink(exe, saw, sizeof(saw) - 1) > 0 &&
+		    strstr(saw, path))
+			return true;
+		usleep(10000);
+	}
+	return false;
 }
 
 static void
@@ -304,7 +350,7 @@ test_stragglers(void)
 		execl("/sbin/old", "/sbin/old", NULL);
 		_exit(1);
 	}
-	usleep(300000);
+	CHECK(0, runs_it(child, "/sbin/old"));
 	CHECK_SHOW(0, switch_live(&h, &job, &e) == 0, "%s", e.text);
 	CHECK_SHOW(0, found->list.len == 1, "%zu", found->list.len);
 	if (found->list.len == 1) {
@@ -395,6 +441,8 @@ run(const char *top)
 	lab_file("/edeploy/roots/C", "initrd", "INITRD");
 	put_version("E", "kernel", "quiet");
 	unlink("/edeploy/roots/E/sbin/init");
+	put_version("H", "kernel", "quiet");
+	lab_file("/edeploy/roots/H", "sbin/init", "#! another");
 	put_version("F", "KERNEL", "quiet");
 	put_version("G", "kernel", "quiet splash");
 	test_compare();
@@ -411,17 +459,8 @@ run(const char *top)
 int
 main(int argc, char **argv)
 {
-	int fd, status;
-
 	if (argc != 2)
 		return 2;
 	program = argv[1];
-	setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", 1);
-	fd = mkstemp(image);
-	if (fd < 0)
-		return 2;
-	close(fd);
-	status = lab_run(run);
-	unlink(image);
-	return status;
+	return lab_run_on(image, run);
 }

@@ -12,19 +12,13 @@ import sys
 import tempfile
 import time
 
+sys.path.insert(0, os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))))
+from tap import check, end  # noqa: E402
+
 EDEPLOY = os.path.abspath(sys.argv[1])
 TOP = tempfile.mkdtemp(prefix="upgrade_test.")
 ROOT = TOP + "/root"
-count = failed = 0
-
-
-def check(good, name, shown=""):
-    global count, failed
-    count += 1
-    failed += not good
-    print(f"{'' if good else 'not '}ok {count} - {name}", flush=True)
-    if not good and shown:
-        print("# " + str(shown).replace("\n", "\n# "), flush=True)
 
 
 def put(path, text, mode=0o644):
@@ -140,95 +134,104 @@ def look():
     for word, want in (("version", "V1"), ("role", "tiny"),
                        ("profile", "vm")):
         code, out, err = call(word)
-        check((code, out) == (0, want + "\n"), word, out + err)
+        check(word, (code, out) == (0, want + "\n"), out + err)
         code, out, err = call(word, "--json")
-        check(code == 0 and json.loads(out) == {word: want}, word + " json")
+        check(word + " json", code == 0 and json.loads(out) == {word: want})
     code, out, err = call("list")
-    check(code == 0 and out.split() == ["V2", "V2-alias", "V3", "V4"],
-          "list", out + err)
+    check("list",
+          code == 0 and out.split() == ["V2", "V2-alias", "V3", "V4"],
+          out + err)
     code, out, err = call("list", "--json")
-    check(json.loads(out)["versions"][0] == "V2", "list json", out)
-    check(call("upgrade")[0] == 2, "usage is 2")
-    check(call("nonsense")[0] == 2, "unknown is 2")
+    check("list json", json.loads(out)["versions"][0] == "V2", out)
+    check("usage is 2", call("upgrade")[0] == 2)
+    check("unknown is 2", call("nonsense")[0] == 2)
 
 
 def verify_and_test():
     before = snapshot()
     code, out, err = call("verify")
-    check(code == 1 and "etc/app.conf" in out and "bin/tool" not in out,
-          "verify names the edited file only", out + err)
-    check("1 change\n" in out,
-          "verify leaves out what is this machine's own", out)
-    code, out, err = call("verify", "--json")
-    check(code == 1 and [c["path"] for c in json.loads(out)["changes"]] ==
-          ["etc/app.conf"], "verify json", out + err)
-    code, out, err = call("test-upgrade", "V2")
-    check(code == 0 and "lib/same" in out and "etc/new.conf" in out
-          and "var/lib/app/more" in out, "test-upgrade shows changes",
+    check("verify names the edited file only",
+          code == 1 and "etc/app.conf" in out and "bin/tool" not in out,
           out + err)
-    check("*deleting" in out and "etc/gone.conf" in out,
-          "test-upgrade shows what goes", out)
-    check("app.conf" not in out and "app/seed" not in out,
-          "test-upgrade leaves out what is excluded", out)
+    check("verify leaves out what is this machine's own",
+          "1 change\n" in out, out)
+    code, out, err = call("verify", "--json")
+    check("verify json",
+          code == 1 and [c["path"] for c in json.loads(out)["changes"]] ==
+          ["etc/app.conf"], out + err)
+    code, out, err = call("test-upgrade", "V2")
+    check("test-upgrade shows changes",
+          code == 0 and "lib/same" in out and "etc/new.conf" in out
+          and "var/lib/app/more" in out,
+          out + err)
+    check("test-upgrade shows what goes",
+          "*deleting" in out and "etc/gone.conf" in out, out)
+    check("test-upgrade leaves out what is excluded",
+          "app.conf" not in out and "app/seed" not in out, out)
     code, out, err = call("test-upgrade", "V2", "--json")
-    check(code == 0 and any(c["path"] == "lib/same" and c["pass"] == 1
-                            for c in json.loads(out)["changes"]),
-          "test-upgrade json", out + err)
-    check(snapshot() == before, "verify and test-upgrade change nothing")
+    check("test-upgrade json",
+          code == 0 and any(c["path"] == "lib/same" and c["pass"] == 1
+                            for c in json.loads(out)["changes"]), out + err)
+    check("verify and test-upgrade change nothing", snapshot() == before)
 
 
 def refusals():
     before = snapshot()
     for version, say in (("V9", "no way from V1 to V9"),
+                         ("V9", "/V9/ is not there (rsync exit 23)"),
                          ("V3", "add_only"), ("V4", "exclude"),
                          ("../V2", "not a version"), ("V1", "already")):
         code, out, err = call("upgrade", version)
-        check(code == 1 and say in err, f"upgrade {version} is refused",
+        check(f"upgrade {version} is refused", code == 1 and say in err,
               out + err)
-    check(snapshot() == {**before, **{
-        p: v for p, v in snapshot().items() if "/run" in p}},
-        "a refused upgrade changes nothing")
+    check("a refused upgrade changes nothing",
+        snapshot() == {**before, **{
+        p: v for p, v in snapshot().items() if "/run" in p}})
     metadata("V1", "V2", pre=("#!/bin/sh\nexit 3\n", 0o755))
     code, out, err = call("upgrade", "V2")
-    check(code == 1 and "exit 3" in err, "pre can say no", out + err)
-    check(get("/bin/tool") == "tool 1\n" and
-          not os.path.exists(ROOT + "/var/lib/edeploy/upgrade"),
-          "after pre said no the host is whole")
+    check("pre can say no", code == 1 and "exit 3" in err, out + err)
+    check("after pre said no the host is whole",
+          get("/bin/tool") == "tool 1\n" and
+          not os.path.exists(ROOT + "/var/lib/edeploy/upgrade"))
     os.unlink(f"{TOP}/metadata/V1/tiny/V2/pre")
 
 
 def upgrade_with_failure():
     metadata("V1", "V2", post=("#!/bin/sh\nexit 7\n", 0o755))
     code, out, err = call("upgrade", "V2")
-    check(code == 1 and "exit 7" in err, "a failing post stops", out + err)
-    check(call("version")[1] == "V1\n", "and is not recorded")
-    check("upgrading to V2 since" in call("version")[2],
-          "and every call says so", call("version")[2])
+    check("a failing post stops", code == 1 and "exit 7" in err, out + err)
+    check("and is not recorded", call("version")[1] == "V1\n")
+    check("and every call says so",
+          "upgrading to V2 since" in call("version")[2], call("version")[2])
     code, out, err = call("upgrade", "V3")
-    check(code == 1 and "edeploy upgrade V2" in err,
-          "another target is refused meanwhile", err)
-    metadata("V1", "V2", post=("#!/bin/sh\necho post ran\nexit 100\n", 0o755))
+    check("another target is refused meanwhile",
+          code == 1 and "edeploy upgrade V2" in err, err)
+    metadata("V1", "V2", post=("#!/bin/sh\necho post ran live=$EDEPLOY_LIVE\nexit 100\n", 0o755))
     code, out, err = call("upgrade", "V2")
-    check(code == 0 and "not safe against a power cut" in out
-          and "post ran" in out and "wants a reboot" in err,
-          "the same upgrade again ends well", out + err)
+    check("the same upgrade again ends well",
+          code == 0 and "not safe against a power cut" in out
+          and "post ran live=\n" in out and "wants a reboot" in err, out + err)
 
 
 def after_upgrade():
-    check(get("/var/lib/edeploy/tree/seal") is None and
-          get("/var/lib/edeploy/tree/manifest.zst") is not None,
-          "what was recorded of the older tree counts no more")
+    check("what was recorded of the older tree counts no more",
+          get("/var/lib/edeploy/tree/seal") is None and
+          get("/var/lib/edeploy/tree/manifest.zst") is not None)
     code, out, err = call("history", "--json")
-    check(code == 0 and [(r["from"], r["to"]) for r in
-                         json.loads(out)["history"]] == [("V1", "V2")],
-          "history", out + err)
+    rows = [(r["action"], r["from"], r["to"], r["words"]) for r in
+            json.loads(out)["history"]]
+    check("history",
+          rows[-1] == ("upgrade", "V1", "V2", "in place") and
+          [r[0] for r in rows] == ["failed", "failed", "upgrade"] and
+          "post failed (exit 7)" in rows[1][3], out + err)
     code, out, err = call("status")
-    check(code == 0 and "running   V2" in out, "status", out + err)
+    check("status", code == 0 and "running   V2" in out, out + err)
     for word in ("rollback", "gc"):
-        check(call(word)[0] == 1 and "not laid out in versions" in
-              call(word)[2], f"{word} says why not", call(word))
-    check(call("version")[1] == "V2\n", "the version is recorded")
-    check(call("version")[2] == "", "nothing is under way any more")
+        check(f"{word} says why not",
+              call(word)[0] == 1 and "not laid out in versions" in
+              call(word)[2], call(word))
+    check("the version is recorded", call("version")[1] == "V2\n")
+    check("nothing is under way any more", call("version")[2] == "")
     want = {"/bin/tool": "tool 2\n", "/etc/new.conf": "new\n",
             "/etc/gone.conf": None, "/lib/same": "y" * 64,
             "/etc/app.conf": "edited here\n", "/home/me/notes": "notes\n",
@@ -237,19 +240,27 @@ def after_upgrade():
             "/usr/sbin/edeploy": "the command itself\n",
             "/boot/grub/grub.cfg": "grub\n", "/etc/motd": "Version V2\n"}
     for path, text in want.items():
-        check(get(path) == text, f"{path} is as it must be", get(path))
+        check(f"{path} is as it must be", get(path) == text, get(path))
     code, out, err = call("verify")
-    check(code == 1 and "motd" not in out,
-          "what an upgrade writes itself is no difference", out + err)
-    check("SERV=10.9.8.7\n" in get("/var/lib/edeploy/conf"), "SERV is kept")
-    check(not [n for n in os.listdir(ROOT + "/var/lib/edeploy")
-               if n.startswith(".")], "no half fetched metadata is left")
+    check("what an upgrade writes itself is no difference",
+          code == 1 and "motd" not in out, out + err)
+    check("SERV is kept", "SERV=10.9.8.7\n" in get("/var/lib/edeploy/conf"))
+    check("no half fetched metadata is left",
+          not [n for n in os.listdir(ROOT + "/var/lib/edeploy")
+               if n.startswith(".")])
     code, out, err = call("upgrade", "V1", "--json")
-    check(code == 0 and json.loads(out) == {
-        "from": "V2", "version": "V1", "reboot": False},
-        "and back again, as json", out + err)
-    check(get("/bin/tool") == "tool 1\n" and get("/etc/gone.conf"),
-          "the files of V1 are back")
+    check("and back again, as json",
+        code == 0 and json.loads(out) == {
+        "from": "V2", "version": "V1", "reboot": False}, out + err)
+    check("the files of V1 are back",
+          get("/bin/tool") == "tool 1\n" and get("/etc/gone.conf"))
+
+
+def silence(port):
+    """After the daemon went."""
+    code, out, err = call("list")
+    check("who does not answer is named, and where that is told",
+          code == 1 and f":{port}/" in err and "RSERV_PORT in" in err, err)
 
 
 def main():
@@ -265,13 +276,15 @@ def main():
             upgrade_with_failure()
             after_upgrade()
         else:
-            check(True, "upgrade # SKIP not root")
-    finally:
+            check("upgrade # SKIP not root", True)
         daemon.send_signal(signal.SIGTERM)
         daemon.wait()
+        silence(port)
+    finally:
+        daemon.kill()
+        daemon.wait()
         shutil.rmtree(TOP)
-    print(f"1..{count}")
-    return 1 if failed else 0
+    return end()
 
 
 sys.exit(main())

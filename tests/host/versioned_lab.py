@@ -1,7 +1,6 @@
 """A disk with versions beside one another, without a machine: an ext4 in a file,
 mounted in a namespace of the test's own, with a version that edeployctl
 published and pulled, laid out as an installation does it."""
-import hashlib
 import json
 import os
 import shutil
@@ -12,9 +11,19 @@ import tempfile
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "rsyncd"))
 import shelf_lab as shelf  # noqa: E402
+from published import digest  # noqa: E402
 from shelf_lab import check, end, put  # noqa: E402,F401
 
+SOURCE = f"{os.path.dirname(os.path.abspath(__file__))}/../.."
 ROLE = "app"
+FSTAB = """UUID=mine / ext4 defaults 0 1
+nas:/x /data/nas/ nfs noauto 0 0
+  # none /data/none
+none /data/never tmpfs noauto
+swap none swap
+cd /usr/bin/tool/cd iso9660 noauto
+x /var/x ext4 noauto
+"""
 MB = 1 << 20
 
 
@@ -43,6 +52,7 @@ def make_tree(top, version):
     os.symlink("usr/lib", f"{top}/lib")
     shutil.copy(shutil.which("busybox"), f"{top}/usr/bin/busybox")
     os.utime(f"{top}/usr/bin/busybox", (1e9, 1e9))
+    os.link(f"{top}/usr/bin/busybox", f"{top}/usr/bin/bb")
     for name in ("sh", "cat", "test", "echo", "mount"):
         os.symlink("busybox", f"{top}/usr/bin/{name}")
     put(f"{top}/usr/sbin/init", "#!/bin/sh\n", 0o755, 10**18)
@@ -56,6 +66,8 @@ def make_tree(top, version):
         + f"svc{version[-1]}:x:10{version[-1]}:100::/:/bin/false\n")
     put(f"{top}/etc/group", "root:x:0:\n")
     put(f"{top}/etc/shadow", "root:*:1:\n", 0o600)
+    put(f"{top}/usr/bin/dpkg", "no program\n", 0o755, 10**18)
+    put(f"{top}/var/lib/dpkg/info/app.list", "/.\n", mtime=10**18)
     put(f"{top}/var/lib/dpkg/status", f"Package: app\nVersion: {version}\n")
     put(f"{top}/var/lib/app/seed", f"seed {version}\n")
     # as rsyncd/build-role leaves it
@@ -83,14 +95,15 @@ def manifest(root, paths):
             continue
         with open(f"{root}/{path}", "rb") as f:
             data = f.read()
-        digest = hashlib.blake2b(data, digest_size=32).hexdigest()
-        lines.append(f"f {head} {len(data)} {digest} {path}")
+        lines.append(f"f {head} {len(data)} {digest(data)} {path}")
         size += len(data)
-    return (f"edeploy-manifest 1\nhash blake2b-256\nentries {len(lines)}\n"
+    return (f"edeploy-manifest 1\nhash blake2b-256-64k\nentries {len(lines)}\n"
             f"bytes {size}\n" + "".join(x + "\n" for x in lines))
 
 
 class Lab:
+    role = ROLE
+
     def __init__(self, edeploy, edeployctl, mb=48):
         self.edeploy = os.path.abspath(edeploy)
         self.dir = tempfile.mkdtemp(prefix="versioned_lab.")
@@ -138,6 +151,22 @@ class Lab:
         except (FileNotFoundError, NotADirectoryError):
             return None
 
+    def tree_url(self):
+        """As the host sees it."""
+        return self.ctl.trees()
+
+    def own(self, root, version):
+        """What makes a tree the machine's own."""
+        put(f"{root}/var/lib/edeploy/conf",
+            f"VERS={version}\nROLE={self.role}\nRSERV=127.0.0.1\n"
+            f"RSERV_PORT=873\nTREE={self.tree_url()}\nMACHINE=7\n")
+        shutil.copy(self.key + ".pub", f"{root}/var/lib/edeploy/trees.pub")
+        put(f"{root}/usr/sbin/edeploy", "the command of this host\n", 0o755)
+        put(f"{root}/etc/fstab", FSTAB)
+        os.makedirs(f"{root}/data/nas")
+        os.chmod(f"{root}/data/nas", 0o750)
+        put(f"{root}/etc/hostname", "host7\n")
+
     def install(self, version):
         """What the agent leaves behind."""
         top, root = self.top, self.root(version)
@@ -146,20 +175,14 @@ class Lab:
         os.mkdir(f"{top}/edeploy", 0o700)
         for name in ("grub", "roots", "state", "sysroot"):
             os.mkdir(f"{top}/edeploy/{name}")
-        subprocess.run([self.ctl.program, "pull", ROLE, version, root,
+        subprocess.run([self.ctl.program, "pull", self.role, version, root,
                         "--from", self.ctl.trees(), "--trust",
                         self.key + ".pub", "--record", root + ".record"],
                        check=True, capture_output=True)
         for name in ("passwd", "group", "shadow"):
             os.makedirs(root + ".record/etc", exist_ok=True)
             shutil.copy(f"{root}/etc/{name}", f"{root}.record/etc/{name}")
-        put(f"{root}/var/lib/edeploy/conf",
-            f"VERS={version}\nROLE={ROLE}\nRSERV=127.0.0.1\nRSERV_PORT=873\n"
-            f"TREE={self.ctl.trees()}\nMACHINE=7\n")
-        shutil.copy(self.key + ".pub", f"{root}/var/lib/edeploy/trees.pub")
-        put(f"{root}/usr/sbin/edeploy", "the command of this host\n", 0o755)
-        put(f"{root}/etc/fstab", "UUID=mine / ext4 defaults 0 1\n")
-        put(f"{root}/etc/hostname", "host7\n")
+        self.own(root, version)
         put(root + ".local", manifest(root, [
             "var/lib/edeploy/conf", "var/lib/edeploy/trees.pub",
             "usr/sbin/edeploy", "etc/fstab", "etc/hostname"]))
@@ -186,6 +209,14 @@ class Lab:
             rows = [x[7:].strip().split("=") for x in f if x[:4] == "set "]
         return dict(rows)
 
+    def log(self):
+        """What status would tell of versions that fell."""
+        try:
+            with open(f"{self.top}/edeploy/log") as f:
+                return f.read()
+        except FileNotFoundError:
+            return ""
+
     def prove(self):
         """As the trial's own prove does, once it runs."""
         now = self.cfg()
@@ -210,7 +241,7 @@ class Lab:
         os.makedirs(sysroot + "/edeploy", exist_ok=True)
         subprocess.run(["mount", "--bind", self.top + "/edeploy",
                         sysroot + "/edeploy"], check=True)
-        os.mkdir(sysroot + "/run")
+        os.makedirs(sysroot + "/run", exist_ok=True)
         subprocess.run(["mount", "-t", "tmpfs", "run", sysroot + "/run"],
                        check=True)
         for name in ("/dev", "/proc", "/sys"):
