@@ -9,21 +9,11 @@ import sys
 import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, HERE)
+sys.path[:0] = [HERE, os.path.dirname(HERE)]
 sys.dont_write_bytecode = True
 import trees_check  # noqa: E402
 import trees_floors  # noqa: E402
-
-count = failed = 0
-
-
-def check(good, name, shown=""):
-    global count, failed
-    count += 1
-    failed += not good
-    print(f"{'' if good else 'not '}ok {count} - {name}", flush=True)
-    if not good and shown:
-        print("# " + str(shown).replace("\n", "\n# "), flush=True)
+from tap import check, end  # noqa: E402
 
 
 def program(name):
@@ -112,26 +102,26 @@ def trees(work):
         same = list(trees_check.differences(want, trees_check.scan(copy)))
         spoil(copy)
         found = list(trees_check.differences(want, trees_check.scan(copy)))
-        check(not same and any(d.startswith(line) for d in found),
-              f"seen: {what}", f"{same}\n{found}")
+        check(f"seen: {what}",
+              not same and any(d.startswith(line) for d in found),
+              f"{same}\n{found}")
 
 
 def floors():
     names = {program("trees").name_of(c) for c in program("trees").CASES}
     strange = [row[0] for row in trees_floors.FLOORS
                if row[1] not in names | {"publish"}]
-    check(not strange, "each floor is of a case that is measured", strange)
+    check("each floor is of a case that is measured", not strange, strange)
     rows = {"a": {"x": {"wall_s": 3.0}, "y": {"wall_s": 2.0}}}
     for want, args in ((1.5, ("a", "wall_s", "x", "y")),
                        (3.0, ("a", "wall_s", "x", "-")),
                        (None, ("a", "wall_s", "x", "z")),
                        (None, ("b", "wall_s", "x", "y"))):
         got = trees_floors.seen(rows, *args)
-        check(got == want, f"{' '.join(args)} is {want}", got)
+        check(f"{' '.join(args)} is {want}", got == want, got)
 
 
 with tempfile.TemporaryDirectory() as work:
     trees(work)
 floors()
-print(f"1..{count}")
-sys.exit(1 if failed else 0)
+sys.exit(end())

@@ -28,10 +28,13 @@ def check_installed(t, machine):
 
 def check_record(t, machine):
     """What it came from, for the upgrades to come."""
-    said = machine.run("head -n 4 /var/lib/edeploy/tree/seal; ls -l "
-                       "/var/lib/edeploy/tree; cat /var/log/edeploy/*.log") or ""
+    record = f"/edeploy/roots/{VERSION}.record"
+    said = machine.run(f"head -n 4 {record}/seal; ls -l {record}; "
+                       "cat /var/log/edeploy/*.log") or ""
     t.check("signed, and the seal is kept", "role tiny" in said and
             "manifest.zst" in said, said)
+    t.check("versions stand beside one another where nothing is said",
+            f"layout versioned: /edeploy/roots/{VERSION}" in said, said)
     t.check("the log says that signature and files were checked",
             "signature and every file checked" in said, said)
 

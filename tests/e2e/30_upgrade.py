@@ -3,6 +3,7 @@
 command over stock rsync, a local edit kept by `exclude`; then an operator asks
 for a reinstall, which happens once."""
 import os
+import re
 import shutil
 import sys
 
@@ -27,6 +28,11 @@ def make_top(work):
 
 
 def upgrade(t, machine):
+    said = machine.run("grep layout /var/log/edeploy/*.log; "
+                       "ls -d /edeploy") or ""
+    t.check("by rsync it is one plain root, and the log says why",
+            "layout plain: the tree is not published" in said and
+            not re.search(r"^/edeploy", said, re.M), said)
     machine.run("echo mine > /etc/issue")
     said = machine.run("edeploy list; edeploy version") or ""
     t.check("the next version is listed", TO in said and FROM in said, said)

@@ -14,6 +14,10 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))))
+from tap import check, end  # noqa: E402
+
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
 CACHE = os.environ.get("EDEPLOY_CACHE") or os.path.join(
@@ -114,17 +118,6 @@ MACHINES = {
         "wwn=0x5000c50000000006",
     ]),
 }
-
-number = failures = 0
-
-
-def check(good, what, seen=""):
-    global number, failures
-    number += 1
-    failures += not good
-    print(f"{'' if good else 'not '}ok {number} - {what}")
-    if not good and seen:
-        print("# " + str(seen).replace("\n", "\n# "))
 
 
 def sh(*argv, **more):
@@ -239,20 +232,20 @@ def legacy(name):
 def compare(which, facts, udev):
     disks = [f[1] for f in facts if f[0] == "disk" and f[2] == "size"]
     given = sum(",drive" in d for d in MACHINES[which][2])
-    check(len(disks) == given, f"{which}: {given} disks", disks)
+    check(f"{which}: {given} disks", len(disks) == given, disks)
     seen = {d for (_, d) in udev if not d.startswith("sr")}
-    check(set(disks) == seen, f"{which}: the disks that udev has",
+    check(f"{which}: the disks that udev has", set(disks) == seen,
           f"{disks} {sorted(seen)}")
     for d in disks:
         ours = {f[3] for f in facts if f[1] == d and f[2] == "by-path"}
         theirs = {n for n in udev.get(("by-path", d), ()) if not legacy(n)}
-        check(ours and ours == theirs, f"{which}: by-path of {d} is udev's",
+        check(f"{which}: by-path of {d} is udev's", ours and ours == theirs,
               f"{ours} {theirs}")
         ours = {f[3] for f in facts if f[1] == d and
                 f[2] in ("id", "wwn-id", "scsi-id")}
         theirs = {n for n in udev.get(("by-id", d), ())
                   if not n.startswith("usb-")}
-        check(ours == theirs, f"{which}: by-id of {d} is udev's",
+        check(f"{which}: by-id of {d} is udev's", ours == theirs,
               f"{ours} {theirs}")
 
 
@@ -271,7 +264,7 @@ def firmware(which, facts):
             (("memory", "bank:0", "serial"), "MEM-1"),
             (("cpu", "physical", "number"), "2"),
             (("cpu", "logical", "number"), "4")]:
-        check(fact(facts, *head) == [value], f"{which}: {head} is {value}",
+        check(f"{which}: {head} is {value}", fact(facts, *head) == [value],
               fact(facts, *head))
 
 
@@ -283,23 +276,23 @@ def cards(facts):
         mac = f"52:54:00:aa:00:0{n}"
         name = [f[1] for f in facts
                 if f[2] == "permanent-serial" and f[3] == mac]
-        check(len(name) == 1, f"permanent-serial {mac} once", name)
+        check(f"permanent-serial {mac} once", len(name) == 1, name)
         for f in name[:1]:
-            check(fact(facts, "network", f, "driver") == [driver],
-                  f"{mac} has driver {driver}",
+            check(f"{mac} has driver {driver}",
+                  fact(facts, "network", f, "driver") == [driver],
                   fact(facts, "network", f, "driver"))
             said = fact(facts, "network", f, "businfo")
-            check(len(said) == 1 and said[0].startswith(bus),
-                  f"{mac} is on {bus}", said)
+            check(f"{mac} is on {bus}",
+                  len(said) == 1 and said[0].startswith(bus), said)
 
 
 def moved(facts):
     """An address that was changed does not change who the machine is."""
     name = [f[1] for f in facts if f[2] == "serial" and f[3] == OTHER_MAC]
-    check(len(name) == 1, f"serial is the changed address {OTHER_MAC}", name)
+    check(f"serial is the changed address {OTHER_MAC}", len(name) == 1, name)
     for f in name[:1]:
         said = fact(facts, "network", f, "permanent-serial")
-        check(said == [FIRST_MAC], f"permanent-serial is still {FIRST_MAC}",
+        check(f"permanent-serial is still {FIRST_MAC}", said == [FIRST_MAC],
               said)
 
 
@@ -309,7 +302,7 @@ def one(which, place, release, agent, capture):
         make_initrd(place, release, agent, wanted, f"{work}/initrd")
         text = boot(place, release, work, machine, devices)
     whole = "@END" in text
-    check(whole, f"{which}: the guest told all", text[-2000:])
+    check(f"{which}: the guest told all", whole, text[-2000:])
     if not whole:
         return
     facts = json.loads(section(text, "@FACTS\n", "@NOTES"))
@@ -331,8 +324,7 @@ def main():
     place, release = fetch()
     for which in MACHINES:
         one(which, place, release, agent, capture)
-    print(f"1..{number}")
-    return 1 if failures else 0
+    return end()
 
 
 sys.exit(main())

@@ -87,6 +87,12 @@ def by_its_disk(t, b, m, layout):
             re.search(r"/boot/efi/EFI/BOOT/BOOTX64.EFI\b", said), said)
     t.check(f"{layout}: it is", (f"edeploy.root={VERSION}" in said) ==
             (layout == "versioned"), said)
+    if layout == "versioned":
+        # as every version is checked before a way back to it
+        said = m.run("mount -t ext4 /dev/vda2 /mnt; /usr/sbin/edeploy verify "
+                     "--root /mnt; echo code=$?; umount /mnt", 120) or ""
+        t.check("versioned: every file is as published, or noted",
+                "code=0" in said and "DAMAGED" not in said, said)
 
 
 def main():

@@ -22,6 +22,7 @@ disk.mount(data, '/srv/db')
 config('/root/.profile', 'PS1="host# "\\n')
 config('/srv/db/mine', 'by the script\\n')
 config('/etc/issue.d/mine', 'by the script\\n')
+config('/usr/lib/systemd/system/mine.target', '[Unit]\\n')
 """
 
 
@@ -77,7 +78,7 @@ def check_beside(t, m):
             "set ed_try=\n" in said, said)
     said = m.run(f"cat {ROOT}.local") or ""
     for what in ("etc/fstab", "usr/sbin/edeploy", "etc/issue.d/mine",
-                 "etc/shadow"):
+                 "etc/shadow", "usr/lib/systemd/system/edeploy-prove.service"):
         t.check(f"{what} is noted as added here",
                 re.search(rf"^f [^\n]* {re.escape(what)}$", said, re.M), said)
     t.check("and what is the tree's is not", "bin/busybox" not in said, said)

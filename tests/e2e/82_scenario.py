@@ -152,8 +152,14 @@ def kernel(h):
     said = h.run(f"edeploy upgrade {KERNEL}")
     h.t.check("another kernel waits for a boot", "code=0" in said and
               h.runs() == APP, said)
+    h.run("echo late edit >/etc/late.conf; "
+          "echo 'late:x:1001:1001::/:/bin/sh' >>/etc/passwd")
     if not h.boot("it boots"):
         return
+    said = h.run("cat /etc/late.conf; grep late: /etc/passwd; edeploy history")
+    h.t.check("what was edited before the boot came along",
+              "late edit" in said and "late:x:1001" in said and
+              "did not all" not in said, said)
     h.is_at(KERNEL, "the kernel's upgrade")
     h.is_good(KERNEL)
     h.is_kept("the kernel's upgrade")

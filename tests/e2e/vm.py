@@ -6,6 +6,7 @@ import atexit
 import hashlib
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -15,68 +16,34 @@ import sys
 import tempfile
 import time
 
-TOP = os.path.dirname(os.path.dirname(os.path.dirname(
-    os.path.abspath(__file__))))
-CACHE = os.environ.get("EDEPLOY_CACHE") or os.path.join(
-    os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"),
-    "edeploy")
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.dirname(HERE)]
+from made import (CACHE, ROOT, TOP, TREES, as_root, boot_files,  # noqa: E402, F401
+                  build_boot, programs_of, published, run_as_root, tree_key,
+                  tree_top)
+from tap import Tap  # noqa: E402, F401
 
-
-# Trees hold files of many owners, and rsync reads them all: these two are
-# root's; a user's own cache and folders stay the user's.
-ROOT = os.geteuid() == 0
-TREES = CACHE if ROOT else "/var/cache/edeploy"
 HOST = "192.168.122.2"  # where QEMU's user network has this machine
+# Deadlines are those of a machine that has nothing else to do, with room; it
+# may be slower, and have other tests to run at the same time.
+PATIENCE = 3
 
 
-def as_root(*argv):
-    return list(argv) if ROOT else ["sudo", *argv]
-
-
-def run_as_root(*argv):
-    """What works long and cleans up behind itself: interrupted, it is told
-    to end, and waited for."""
-    p = subprocess.Popen(as_root(*argv), stdin=subprocess.DEVNULL)
-    try:
-        code = p.wait()
-    except BaseException:
-        # sudo, which is root's, hands the signal on
-        subprocess.run(as_root("kill", "-TERM", str(p.pid)),
-                       stderr=subprocess.DEVNULL)
-        p.wait()
-        raise
-    if code:
-        raise subprocess.CalledProcessError(code, argv)
-
-
-class Tap:
-    """Checks go on past a failing one; the plan comes last."""
-
-    def __init__(self):
-        self.count = self.failed = 0
-
-    def check(self, what, good, saw=""):
-        self.count += 1
-        self.failed += not good
-        print(f"{'ok' if good else 'not ok'} {self.count} - {what}",
-              flush=True)
-        if not good and saw != "":
-            for line in str(saw).splitlines()[-40:]:
-                print("# " + line)
-        return good
-
-    def show(self, text):
-        print("# show: " + text, flush=True)
-
-    def end(self):
-        print(f"1..{self.count}")
-        return 1 if self.failed else 0
+# Who ends a test ends its machines.
+signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """Below those that connections get by themselves: until its server starts,
+    nobody who connects takes it, nor a test that runs beside this one."""
+    while True:
+        port = random.randrange(10000, 32000)
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return port
 
 
 class Process:
@@ -169,7 +136,7 @@ class Edeployd(Process):
         self.wait_ready()
 
     def wait_ready(self):
-        for _ in range(200):
+        for _ in range(200 * PATIENCE):
             with socket.socket() as s:
                 if s.connect_ex(("127.0.0.1", self.port)) == 0:
                     return
@@ -187,6 +154,17 @@ class Edeployd(Process):
         return json.loads(text) if code == 0 else {"error": text}
 
 
+BLOCK = 1 << 20
+
+
+def next_data(file, at):
+    """The block at or behind `at` that is no hole of the file, or None."""
+    try:
+        return os.lseek(file.fileno(), at, os.SEEK_DATA) // BLOCK * BLOCK
+    except OSError:
+        return None
+
+
 class Disk:
     def __init__(self, work, name, size="6G"):
         self.path = f"{work}/{name}.raw"
@@ -194,24 +172,29 @@ class Disk:
             f.truncate(int(size[:-1]) << 30)
 
     def sha256(self):
-        h = hashlib.sha256()
-        with open(self.path, "rb") as f:
-            while chunk := f.read(1 << 22):
-                h.update(chunk)
+        """Of its bytes that are not zero, and where they are: most of a disk
+        is a hole of its file, which takes its time to be read."""
+        h, at = hashlib.sha256(), 0
+        with open(self.path, "rb", buffering=0) as f:
+            while (at := next_data(f, at)) is not None:
+                chunk = os.pread(f.fileno(), BLOCK, at)
+                if chunk.strip(b"\0"):
+                    h.update(b"%d " % at + chunk)
+                at += BLOCK
         return h.hexdigest()
 
 
 class Vm(Process):
     """net: the guest's network; pxe: what its firmware fetches, a URL or a
     file below tftp; None boots the disk; forward: a port of ours that leads
-    to the guest's ssh; nic: more properties of its network card; index: which
-    one of those that the firmware starts from the disk is; extra: more words
-    for QEMU."""
+    to `inside`, the guest's ssh; nic: more properties of its network card;
+    index: which one of those that the firmware starts from the disk is; extra:
+    more words for QEMU."""
 
     def __init__(self, work, name, disk, pxe=None, tftp=None, memory=1024,
                  uuid="4c4c4544-0031-4a10-8052-b7c04f4c5831", serial="VM1",
                  mac="52:54:00:12:34:56", net="192.168.122.0/24",
-                 forward=None, nic="", index=None, extra=()):
+                 forward=None, inside=":22", nic="", index=None, extra=()):
         self.log_path = f"{work}/{name}.console"
         self.socket_path = f"{work}/{name}.serial"
         self.words_path = f"{work}/{name}.qemu"
@@ -223,7 +206,7 @@ class Vm(Process):
         if tftp:
             netdev += f",tftp={tftp}"
         if forward:
-            netdev += f",hostfwd=tcp:127.0.0.1:{forward}-:22"
+            netdev += f",hostfwd=tcp:127.0.0.1:{forward}-{inside}"
         super().__init__(
             ["qemu-system-x86_64", "-machine", "q35", "-accel", "tcg",
              "-m", str(memory), "-display", "none", "-vga", "none",
@@ -242,7 +225,7 @@ class Vm(Process):
         self.serial = self.connect()
 
     def connect(self):
-        for _ in range(100):
+        for _ in range(100 * PATIENCE):
             s = socket.socket(socket.AF_UNIX)
             try:
                 s.connect(self.socket_path)
@@ -266,7 +249,7 @@ class Vm(Process):
     def expect(self, pattern, seconds):
         """The match object of a regular expression in what the console says
         from here on, or None."""
-        end = time.monotonic() + seconds
+        end = time.monotonic() + seconds * PATIENCE
         while True:
             m = re.compile(pattern).search(self.text, self.at)
             if m:
@@ -326,7 +309,7 @@ class Vm(Process):
 
     def wait_off(self, seconds):
         """True when the machine switched itself off."""
-        end = time.monotonic() + seconds
+        end = time.monotonic() + seconds * PATIENCE
         while time.monotonic() < end:
             if self.proc.poll() is not None:
                 return True
@@ -368,105 +351,20 @@ def work_dir(name):
     return path
 
 
-def programs_of(build):
-    """The static programs stand in build/, beside the sanitized build."""
-    return os.path.join(TOP, "build")
-
-
-def build_boot(programs, out, *more):
-    """vmlinuz and initrd.pxe in the folder `out`, which is the result; these
-    words more for initrd/build."""
-    subprocess.run([sys.executable, f"{TOP}/initrd/build",
-                    "--agent", f"{programs}/edeploy-agent",
-                    "--init", f"{programs}/init",
-                    "--root-init", f"{programs}/edeploy-init", *more, out],
-                   check=True, stdout=subprocess.DEVNULL)
-    return out
-
-
-def boot_files(programs, trust=None):
-    """The folder of vmlinuz and initrd.pxe as they are shipped, built when
-    the programs are newer; those that trust a public key are packed quickly."""
-    out = f"{programs}/boot"
-    parts = [f"{programs}/edeploy-agent", f"{programs}/init",
-             f"{programs}/edeploy-init",
-             f"{TOP}/initrd/build"]
-    more = []
-    if trust:
-        out += "-trust"
-        parts.append(trust)
-        more = ["--quick", "--trust", trust]
-    made = f"{out}/initrd.pxe"
-    if not os.path.exists(made) or any(
-            os.path.getmtime(p) > os.path.getmtime(made) for p in parts):
-        build_boot(programs, out, *more)
-    return out
-
-
-def hash_of(paths):
-    h = hashlib.sha256()
-    for path in sorted(paths):
-        with open(path, "rb") as f:
-            h.update(f.read())
-    return h.hexdigest()[:12]
-
-
-def rsyncd_files(code):
-    """What makes trees (recipes), or what publishes them (code)."""
-    for where, _, files in os.walk(f"{TOP}/rsyncd"):
-        for name in files:
-            if name.endswith((".c", ".h")) == code and \
-                    not name.endswith((".pyc", ".build")):
-                yield os.path.join(where, name)
-
-
-def tree_top(role, *versions):
-    """A folder with these versions of a role, kept between runs by the hash
-    of what makes them."""
-    top = f"{TREES}/roles-{role}-" + hash_of(
-        [f"{TOP}/setup/debs.py", f"{TOP}/setup/cpio.py",
-         *rsyncd_files(code=False)])
-    for version in versions:
-        if not os.path.exists(f"{top}/install/{version}/{role}"):
-            # -B: no root's __pycache__ in a user's clone
-            run_as_root("env", f"EDEPLOY_CACHE={TREES}", sys.executable, "-B",
-                        f"{TOP}/rsyncd/build-role", role, version, top)
-    return top
-
-
-def tree_key(programs):
-    """Path of the key that signs the trees of tests, KEY and KEY.pub."""
-    key = f"{TREES}/trees.key"
-    if not os.path.exists(f"{key}.pub"):
-        run_as_root("mkdir", "-p", TREES)
-        run_as_root(f"{programs}/edeployctl", "key", key)
-    return key
-
-
-def published(programs, role, *versions):
-    """(folder for TREES, its public key) with these versions of a role, kept
-    between runs by the hash of what publishes them."""
-    key, built = tree_key(programs), tree_top(role, *versions)
-    top = f"{TREES}/published-{os.path.basename(built)}-" + hash_of(
-        rsyncd_files(code=True))
-    for version in versions:
-        if not os.path.exists(f"{top}/trees/{role}/{version}/HEAD"):
-            run_as_root("mkdir", "-p", top)
-            run_as_root(f"{programs}/edeployctl", "publish", role, version,
-                        f"{built}/install/{version}/{role}", "--top", top,
-                        "--key", key)
-    return f"{top}/trees", f"{key}.pub"
+# A busy machine loses the ticks that a kernel of QEMU's looks for otherwise.
+BUSY = "no_timer_check"
 
 
 def signed_words():
     """The kernel words that BOOTDIR/cmdline adds, where edeployd has it all."""
-    return "ONSUCCESS=reboot ONFAILURE=halt console=ttyS0,115200 panic=10"
+    return ("ONSUCCESS=reboot ONFAILURE=halt console=ttyS0,115200 panic=10 "
+            + BUSY)
 
 
 def words(rsyncd):
     """The kernel words that BOOTDIR/cmdline adds."""
     return (f"RSERV={HOST} RSERV_PORT={rsyncd.port} ONSUCCESS=reboot "
-            "ONFAILURE=halt console=ttyS0,115200 panic=10")
+            "ONFAILURE=halt console=ttyS0,115200 panic=10 " + BUSY)
 
 
 def ipxe_menu(folder, name, boot, words):
@@ -487,9 +385,9 @@ def example_site(folder, state="[('vm', 2)]", script=lambda text: text):
     os.makedirs(folder)
     shutil.copy(f"{TOP}/specs/examples/vm.specs", folder)
     with open(f"{TOP}/specs/examples/vm.configure") as f:
-        text = f.read()
+        text = f.read().replace("'mysql'", "'tiny'")
     with open(f"{folder}/vm.configure", "w") as f:
-        f.write(script(text.replace("'mysql'", "'tiny'")))
+        f.write(script(f"grub_options('{BUSY}')\n{text}"))
     secret = subprocess.run(["openssl", "passwd", "-6", "secret"], check=True,
                             capture_output=True, text=True).stdout.strip()
     with open(f"{TOP}/cmdb/examples/vm.cmdb") as f:

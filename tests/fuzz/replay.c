@@ -29,6 +29,7 @@ main(int argc, char **argv)
 	size_t i, k;
 
 	CHECK(0, names && names[0]);
+	feed("", 0);
 	for (i = 0; names && names[i]; i++) {
 		AUTO_FREE char *path = base_printf("%s/%s", argv[1], names[i]);
 		AUTO_FREE char *text = NULL;

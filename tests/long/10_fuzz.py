@@ -13,6 +13,8 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
 BUILD = os.path.abspath(sys.argv[1]).rstrip("/") + "-fuzz"
 SECONDS = int(os.environ.get("FUZZ_SECONDS", "120"))
+# undefined behaviour ends a run as a bad address does: else it is only printed
+ENV = {**os.environ, "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"}
 
 
 def build():
@@ -44,7 +46,7 @@ def search(name):
          "-use_value_profile=1", f"-artifact_prefix={found}", grown,
          f"{TOP}/tests/fuzz/corpus/{name}"],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, timeout=SECONDS + 600)
+        stderr=subprocess.STDOUT, timeout=SECONDS + 600, env=ENV)
     return p.returncode, p.stdout.decode(errors="replace").splitlines()[-40:]
 
 

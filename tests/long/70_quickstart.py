@@ -11,21 +11,15 @@ import signal
 import sys
 import time
 
+sys.path.insert(0, os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))))
+from tap import check, end  # noqa: E402
+
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
 WORK = f"{TOP}/build/quickstart"
 COMMAND = ["./quickstart", "--role", "tiny"]
 PATIENCE_S = 2400  # the first one may install packages and build everything
-count = failed = 0
-
-
-def check(what, good, saw=""):
-    global count, failed
-    count += 1
-    failed += not good
-    print(f"{'ok' if good else 'not ok'} {count} - {what}", flush=True)
-    if not good:
-        print("# " + str(saw)[-1500:].replace("\r", "").replace("\n", "\n# "))
 
 
 class Terminal:
@@ -137,8 +131,7 @@ def main():
                             (r"host3  tree", 1), (r"starts from", 3)):
         interrupt(moment, seconds)
     whole("after all that")
-    print(f"1..{count}")
-    return 1 if failed else 0
+    return end()
 
 
 sys.exit(main())

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Power cuts by the thousand on xfs and btrfs (tests/power)."""
+"""More than 10,000 power cuts on xfs and on btrfs, no two alike
+(tests/power)."""
 import os
 import sys
 
@@ -8,6 +9,6 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
 import runs  # noqa: E402
 
 sys.exit(runs.main([
-    ["cuts", "--real", "--states", "10000", "--fs", "xfs"],
-    ["cuts", "--real", "--states", "10000", "--fs", "btrfs"],
+    ["cuts", "--of", "boot", "--states", "10100", "--fs", "xfs"],
+    ["cuts", "--of", "boot", "--states", "10100", "--fs", "btrfs"],
 ]))

@@ -4,7 +4,6 @@ versions that boot; N of the states are really booted, by GRUB, a kernel and
 edeploy-init, and must come up with the version that the judge said."""
 import argparse
 import os
-import random
 import secrets
 import shutil
 import sys
@@ -70,9 +69,9 @@ def main():
     judging = judge.Judge(t, args.build, "ext4", judge.Small(trees), work)
     head = tiny.head(t, work)
     # not before it is installed
-    cuts_at = log.cuts(args.states, random.Random(args.seed), first=1)
-    for number, cut in enumerate(cuts_at):
-        make.state(cut, f"{args.seed}-{number}", f"{work}/state")
+    for state in log.states(args.states, args.seed, first=1):
+        cut = state[0]
+        make.make(state, f"{work}/state")
         disk.copy_sparse(f"{work}/state", f"{work}/judged")
         mark, done, coming = log.between(cut)
         try:

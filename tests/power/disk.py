@@ -1,6 +1,7 @@
 """A disk whose writes were recorded by QEMU's blklogwrites, and what may be on
 it after a power cut: all that was written before the last flush, and any part
 of what was written since, down to pieces of one write."""
+import bisect
 import mmap
 import os
 import random
@@ -9,15 +10,18 @@ import struct
 
 SECTOR = 512
 UNIT = 4096
+SHORT = 10          # writes
 START = 2048        # sector of the file system
 MARK = 2040         # tests/power/play.c writes there
 FLUSH, DISCARD, MARKED = 1, 4, 8
 MAGIC = 0x6a736677736872
+CFG = b"# edeploy: written by edeploy alone"  # boot.cfg, in place: one block
 
 
 class Log:
     """entries: (sector, bytes or None for a flush alone, flushes before it);
-    marks: (index of the entry, step, boot.cfg)."""
+    marks: (index of the entry, step, boot.cfg); texts: (index, sector of a
+    boot.cfg) of what is written between marks."""
 
     def __init__(self, path):
         with open(path, "rb") as f:
@@ -25,10 +29,32 @@ class Log:
         magic, version, count, size = struct.unpack("<QQQI", self.raw[:28])
         if magic != MAGIC or version != 1 or size != SECTOR:
             raise RuntimeError(f"{path}: no log of writes of 512 bytes")
-        self.entries, self.marks = [], []
+        self.entries, self.marks, self.texts = [], [], []
         at = SECTOR
         for _ in range(count):
             at = self.take(at)
+        if not self.marks and self.texts:
+            self.mark_first_text()
+        elif not self.marks:
+            self.mark_boot_loader()
+        self.flushes = [i for i, e in enumerate(self.entries) if e[2]]
+
+    def mark_first_text(self):
+        """Of a machine that says nothing itself: most is decided shortly before
+        it has a boot.cfg, and after."""
+        at, text = self.texts[0]
+        self.marks = [(0, "switched on", ""),
+                      (max(0, at - 200), "the boot loader", ""),
+                      (len(self.entries), "switched off",
+                       text.decode().rstrip("#\n") + "\n")]
+
+    def mark_boot_loader(self):
+        """Of a machine without a boot.cfg: nothing boots before there is a
+        boot loader."""
+        at = [i for i, (sector, data, _) in enumerate(self.entries)
+              if sector == 0 and data and b"GRUB" in data[:SECTOR]]
+        self.marks = [(at[0], "the boot loader", ""),
+                      (len(self.entries), "switched off", "")]
 
     def take(self, at):
         sector, n, flags, _ = struct.unpack("<QQQQ", self.raw[at:at + 32])
@@ -38,6 +64,9 @@ class Log:
         data = self.raw[at:at + n * SECTOR] if n else None
         if sector == MARK and n == 1:
             self.take_mark(data)
+        for k in range(0, len(data or ""), UNIT):
+            if data[k:k + len(CFG)] == CFG:
+                self.texts.append((len(self.entries), data[k:k + SECTOR]))
         self.entries.append((sector, data, bool(flags & FLUSH)))
         return at + n * SECTOR
 
@@ -46,16 +75,47 @@ class Log:
         m = re.match(r"mark \d+ (.*)\n", text)
         self.marks.append((len(self.entries), m.group(1), text[m.end():]))
 
-    def cuts(self, count, rng, first=0):
-        """Sorted numbers of entries that were written before the power went:
-        between each two marks from `first` on as often, for what decides is
-        short."""
-        ends = [m[0] for m in self.marks] + [len(self.entries) + 1]
-        found = []
+    def gaps(self, first):
+        """What lies between each two marks, from mark `first` on, and shortly
+        behind each write of boot.cfg: what decides is short."""
+        begin, end = self.marks[first][0], len(self.entries)
+        ends = {m[0] for m in self.marks} | {
+            at + k for at, _ in self.texts for k in (0, SHORT)}
+        ends = sorted(e for e in ends if begin <= e < end) + [end]
+        return list(zip(ends, ends[1:]))
+
+    def states(self, count, seed, first=0):
+        """In the order of the cuts, each another one: as many from each gap,
+        and from all where one has no more to give."""
+        gaps = self.gaps(first)
+        every = (gaps[0][0], gaps[-1][1])
+        found = {}
         for i in range(count):
-            k = first + i % (len(self.marks) - first)
-            found.append(rng.randrange(ends[k], ends[k + 1]) + 1)
-        return sorted(min(c, len(self.entries)) for c in found)
+            rng = random.Random(f"{seed}-{i}")
+            for gap in [gaps[i * len(gaps) // count]] * 10 + [every] * 200:
+                state = self.draw(rng.randrange(*gap) + 1, rng)
+                if found.setdefault(state[1:], state) is state:
+                    break
+        return sorted(found.values(), key=lambda state: state[:2])
+
+    def draw(self, cut, rng):
+        """(entries that were written before the power went, those of them
+        that were flushed, what came through of the others: (entry, which
+        pieces, or None for all))"""
+        k = bisect.bisect_left(self.flushes, cut)
+        since = self.flushes[k - 1] if k else 0
+        window = [i for i in range(since, cut) if self.entries[i][1]]
+        kept = []
+        for i in choose(len(window), rng):
+            sector, data, _ = self.entries[window[i]]
+            came = None
+            if rng.random() < 0.1:
+                came = tuple(rng.random() < 0.5 for _ in pieces(sector, data))
+            if came is None or all(came):
+                kept.append((window[i], None))
+            elif any(came):
+                kept.append((window[i], came))
+        return cut, since, tuple(kept)
 
     def between(self, cut):
         """(number of the last mark that was written, it, the next one or
@@ -63,6 +123,13 @@ class Log:
         n = len([m for m in self.marks if m[0] < cut])
         return n - 1, self.marks[n - 1], (
             self.marks[n] if n < len(self.marks) else None)
+
+    def written(self, cut):
+        """The boot.cfg of each that is written between the marks around
+        `cut`."""
+        _, done, coming = self.between(cut)
+        end = coming[0] if coming else len(self.entries)
+        return [text for at, text in self.texts if done[0] <= at < end]
 
 
 class Replay:
@@ -73,39 +140,37 @@ class Replay:
         self.image = f"{work}/durable"
         copy_sparse(base, self.image)
         self.file = os.open(self.image, os.O_RDWR)
+        self.size = os.fstat(self.file).st_size
 
     def put(self, fd, sector, data):
-        if sector >= START:
+        if sector >= START and (sector - START) * SECTOR < self.size:
             os.pwrite(fd, data, (sector - START) * SECTOR)
 
-    def go_to(self, cut):
-        """What the last flush before `cut` made durable; where it was."""
-        last = self.at
-        for i in range(self.at, cut):
-            if self.log.entries[i][2]:
-                last = i
-        for sector, data, _ in self.log.entries[self.at:last]:
+    def go_to(self, since):
+        """What was flushed, there."""
+        for sector, data, _ in self.log.entries[self.at:since]:
             if data:
                 self.put(self.file, sector, data)
-        self.at = max(self.at, last)
+        self.at = since
 
-    def state(self, cut, seed, path):
-        """Make a file system as it may be after `cut`; what was lost."""
-        self.go_to(cut)
+    def make(self, state, path):
+        """The file system as it is then; how many writes were lost, of how
+        many that were not flushed."""
+        cut, since, kept = state
+        self.go_to(since)
         copy_sparse(self.image, path)
-        rng = random.Random(seed)
-        window = [e for e in self.log.entries[self.at:cut] if e[1]]
-        kept = choose(len(window), rng)
         fd = os.open(path, os.O_RDWR)
-        for i in kept:
-            entry = window[i]
-            sector, data, _ = entry
-            torn = rng.random() < 0.1
-            for at, piece in pieces(sector, data) if torn else [entry[:2]]:
-                if not torn or rng.random() < 0.5:
+        for i, came in kept:
+            sector, data, _ = self.log.entries[i]
+            if not came:
+                self.put(fd, sector, data)
+                continue
+            for whole, (at, piece) in zip(came, pieces(sector, data)):
+                if whole:
                     self.put(fd, at, piece)
         os.close(fd)
-        return len(window) - len(kept), len(window)
+        window = sum(1 for e in self.log.entries[since:cut] if e[1])
+        return window - len(kept), window
 
     def close(self):
         os.close(self.file)
@@ -136,9 +201,12 @@ def choose(n, rng):
 
 
 def copy_sparse(source, target):
-    """Holes stay holes."""
+    """Holes stay holes. Another file, where there was one: a loop device lets
+    go of the old one when it likes."""
     src = os.open(source, os.O_RDONLY)
-    dst = os.open(target, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
+    if os.path.exists(target):
+        os.unlink(target)
+    dst = os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
     size = os.fstat(src).st_size
     os.ftruncate(dst, size)
     at = 0

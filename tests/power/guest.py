@@ -17,7 +17,8 @@ import disk
 KERNEL = "linux-image-cloud-amd64"
 MODULES = [r"kernel/drivers/virtio/", r"kernel/drivers/block/virtio_blk",
            r"kernel/fs/(ext4|xfs|btrfs)/", r"kernel/crypto/(crc32c|xxhash)",
-           r"kernel/lib/crypto/", r"kernel/crypto/blake2b"]
+           r"kernel/lib/crypto/", r"kernel/crypto/blake2b",
+           r"kernel/drivers/watchdog/(softdog|watchdog)\."]
 UUID = "8a3a2c59-4be1-44a0-9d7b-a42d7b0a6d11"
 # size in MiB of the file system, GRUB's module for it
 KINDS = {"ext4": (48, "ext2"), "xfs": (300, "xfs"), "btrfs": (128, "btrfs")}
@@ -67,17 +68,17 @@ def small_trees(top):
         write(f"{top}/A/usr/share/doc{i}", rng.randbytes(3000))
 
 
-def make_file_system(tools, kind, path):
-    mib, _ = KINDS[kind]
+def make_file_system(tools, kind, path, mib=None, uuid=UUID):
+    mib = mib or KINDS[kind][0]
     with open(path, "wb") as f:
         f.truncate(mib << 20)
     if kind == "ext4":
         tools.run("mke2fs", "-q", "-F", "-t", "ext4", "-b", "4096", "-U",
-                  UUID, path)
+                  uuid, path)
     elif kind == "xfs":
-        tools.run("mkfs.xfs", "-q", "-m", f"uuid={UUID}", path)
+        tools.run("mkfs.xfs", "-q", "-m", f"uuid={uuid}", path)
     else:
-        tools.run("mkfs.btrfs", "-q", "-U", UUID, path)
+        tools.run("mkfs.btrfs", "-q", "-U", uuid, path)
 
 
 def make_disk(file_system, path, head=b""):

@@ -7,6 +7,7 @@ import os
 import re
 import stat
 import subprocess
+import time
 
 import disk
 
@@ -17,10 +18,13 @@ class Wrong(Exception):
     """A state that must not be."""
 
 
-def manifest(root):
-    """{path: (type and mode, owner, hash or target)} of a tree."""
+def manifest(root, without=()):
+    """{path: (type and mode, owner, hash or target)} of a tree; `without`:
+    folders of its top that are left out."""
     found = {}
     for where, folders, files in os.walk(root):
+        if where == root:
+            folders[:] = [name for name in folders if name not in without]
         for name in folders + files:
             path = os.path.join(where, name)
             st = os.lstat(path)
@@ -75,23 +79,30 @@ class Grub:
         """Its kernel and initrd as GRUB would bring them to memory, or
         None."""
         beside = settings(self.text(f"/edeploy/roots/{version}.grub"))
-        files = [self.read(beside.get(k, "").strip("'")) for k in
-                 ("ed_kernel", "ed_initrd")] if len(beside) == 3 else [None]
+        return self.load(*(beside[k].strip("'") for k in (
+            "ed_kernel", "ed_initrd"))) if len(beside) == 3 else None
+
+    def load(self, *paths):
+        files = [self.read(path) for path in paths]
         return None if None in files else [
             hashlib.sha256(f).hexdigest() for f in files]
+
+    def noted(self):
+        """The generation of the trial that was started last."""
+        if self.tried is None:
+            env = self.text("/edeploy/grub/grubenv")
+            m = re.search(r"^ed_tried=(\d+)", env, re.M)
+            self.tried = m.group(1) if m else ""
+        return self.tried
 
     def choose(self):
         """(version, generation, why the trial fell) that it starts, and
         what it loads; roots/grub.c in other words."""
         cfg = settings(self.text("/edeploy/boot.cfg"))
-        if self.tried is None:
-            env = self.text("/edeploy/grub/grubenv")
-            m = re.search(r"^ed_tried=(\d+)", env, re.M)
-            self.tried = m.group(1) if m else ""
         gen, trial = cfg.get("ed_gen", "0"), cfg.get("ed_try", "")
         fell = ""
         if trial and cfg.get("ed_left", "0") != "0":
-            if self.tried == gen:
+            if self.noted() == gen:
                 fell = "grub"
             else:
                 self.tried = gen
@@ -125,6 +136,19 @@ def mount(kind, image, at, offset=0):
         raise Wrong(f"Linux cannot mount it: {said.strip()}")
 
 
+def unmount(*words):
+    """Whoever looks at what all processes of this machine have open keeps it
+    busy for a moment."""
+    for _ in range(100):
+        code, said = sh("umount", *words)
+        if code == 0:
+            return
+        if "busy" not in said:
+            break
+        time.sleep(0.1)
+    raise RuntimeError(said)
+
+
 class Mount:
     def __init__(self, kind, image, at):
         self.at = at
@@ -134,9 +158,7 @@ class Mount:
         return self.at
 
     def __exit__(self, *_):
-        code, said = sh("umount", self.at)
-        if code:
-            raise RuntimeError(said)
+        unmount(self.at)
 
 
 class Small:
@@ -152,8 +174,21 @@ class Small:
     def whole(self, version, _number):
         return [self.trees[version]]
 
-    def state(self):
-        return "state/var/lib/app/db"
+    def is_installed(self, number):
+        return number > 0
+
+    def starts_empty(self):
+        return False
+
+    def by_menu(self, _grub):
+        return None
+
+    def manifest(self, top, version):
+        return manifest(f"{top}/edeploy/roots/{version}")
+
+    def beside(self, version):
+        """Files that are not empty."""
+        return [f"roots/{version}.mounts", "state/var/lib/app/db"]
 
     def verify(self, top, version):
         """There is nothing to verify by."""
@@ -185,7 +220,7 @@ class Judge:
                           r"counted=\d+\)\.\nFix\? yes\n", "",
                           said.decode(errors="replace"))
             if code not in (0, 1) or re.search(r"\? yes|FIXED", said):
-                raise Wrong(f"e2fsck: exit {code}: {said[-300:]}")
+                raise Wrong(f"e2fsck: exit {code}: {said[-900:]}")
         elif self.kind == "btrfs":
             code, said = self.tools.try_run("btrfs", "check", "--readonly",
                                             image)
@@ -207,19 +242,23 @@ class Judge:
         return said.strip()
 
     def check_root(self, top, version):
-        have = manifest(f"{top}/edeploy/roots/{version}")
+        have = self.subject.manifest(top, version)
         bad = [differ(whole, have)
                for whole in self.subject.whole(version, self.mark)]
         if not bad or all(bad):
             raise Wrong(f"{version} is entered and is not whole: {bad[:1]}")
-        for name in (f"roots/{version}.mounts", self.subject.state()):
-            if not os.path.getsize(f"{top}/edeploy/{name}"):
-                raise Wrong(f"{name} is empty")
+        for name in self.subject.beside(version):
+            path = f"{top}/edeploy/{name}"
+            if not os.path.exists(path) or not os.path.getsize(path):
+                raise Wrong(f"{name} is not there, or empty")
         self.subject.verify(top, version)
 
     def check_linux(self, top, legal, seen):
         """What Linux finds is as new as what GRUB found, at least."""
-        with open(f"{top}/edeploy/boot.cfg", "rb") as f:
+        path = f"{top}/edeploy/boot.cfg"
+        if not os.path.exists(path):
+            raise Wrong("Linux finds no boot.cfg, where GRUB does")
+        with open(path, "rb") as f:
             text = read_state(f.read())
         if text not in legal or legal.index(text) < legal.index(seen):
             raise Wrong(f"Linux finds another boot.cfg: {text[-100:]!r}")
@@ -228,26 +267,59 @@ class Judge:
         """Until a version is entered; its name."""
         for _ in range(BOOTS):
             self.check_loaded(choice[0], choice[3])
-            step = self.boot(top, choice)
-            if step in ("enter", "count", "fell"):
+            # the old root's init is not ours
+            step = choice[0] == "plain" or self.boot(top, choice)
+            if step in (True, "enter", "count", "fell"):
                 self.check_root(top, choice[0])
                 return choice[0]
             choice = grub.choose()
         raise Wrong("it boots in circles")
 
-    def judge(self, image, number, done, coming):
-        """Marks before and after: what is entered, "" when nothing was
-        installed. Raises Wrong."""
+    def judge_plain(self, image, loaded):
+        """A menu of GRUB's own boots a plain root."""
+        self.check_loaded("plain", loaded)
+        self.fsck(image)
+        with Mount(self.kind, image, f"{self.work}/mnt") as top:
+            self.check_root(top, "plain")
+        return "plain"
+
+    def judge_nothing(self, image, legal):
+        """GRUB boots nothing; and what Linux finds, if anything, must not name
+        a version that is not whole."""
+        self.tools.try_run("e2fsck", "-fy", image)
+        try:
+            mounted = Mount(self.kind, image, f"{self.work}/mnt")
+        except Wrong:
+            return ""
+        with mounted as top:
+            if os.path.exists(f"{top}/edeploy/boot.cfg"):
+                self.check_linux(top, legal, "")
+                with open(f"{top}/edeploy/boot.cfg") as f:
+                    self.check_root(top, settings(f.read())["ed_good"])
+        return ""
+
+    def judge(self, image, number, done, coming, written=()):
+        """Marks before and after, and each boot.cfg that is written between
+        them: what is entered, "" when nothing was installed. Raises Wrong."""
         self.mark = number
         legal = [m[2] for m in (done, coming) if m]
+        legal[1:1] = [text for text in map(read_state, written)
+                      if text not in legal]
         grub = Grub(self.tools, image)
+        loaded = self.subject.by_menu(grub)
+        if loaded:
+            return self.judge_plain(image, loaded)
         seen = read_state(grub.read("/edeploy/boot.cfg") or b"")
+        if not seen and self.subject.is_installed(number):
+            raise Wrong("GRUB finds no boot.cfg")
         if seen not in legal:
             raise Wrong(f"GRUB reads a boot.cfg that is neither old nor new: "
                         f"{seen[-110:]!r}")
         choice = grub.choose() if seen else None
         if choice:
             self.check_loaded(choice[0], choice[3])
+        elif self.subject.starts_empty():
+            return self.judge_nothing(image, legal)
         self.fsck(image)
         with Mount(self.kind, image, f"{self.work}/mnt") as top:
             if not choice:

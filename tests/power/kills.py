@@ -1,154 +1,151 @@
 #!/usr/bin/env python3
-"""kills.py BUILD [--at N | --kills N] [--seed N]: kill -9 of `edeploy upgrade` and
-of `edeploy rollback` before the N-th system call that changes something, for
-every N, or for some that are drawn. What is left boots the old or the new
-version, whole, and the same command given again ends well."""
+"""kills.py BUILD [--of STORY] [--at N | --kills N] [--seed N]: kill -9 of what
+`edeploy` does, before the N-th system call that changes something, for every N,
+or for some that are drawn. What is left boots the old or the new version,
+whole, and the same command given again ends well."""
 import argparse
-import os
+import collections
 import random
 import secrets
-import shutil
-import subprocess
 import sys
 
-import cuts
-import disk
 import judge
-import real
-import tools
+import kill_bench
+from kill_bench import Beside, Live, Plain
 
 import vm
 
+# of the calls of a live change, those that move the system come last
+TAIL = 120
 
-class Bench:
-    def __init__(self, programs, work):
-        self.t, self.programs, self.work = tools.Tools(), programs, work
-        self.host = real.Host(self.t, programs, "ext4", work)
-        self.images = {}
+# `make`: of the image before it: what runs then, and its steps; `runs`: what
+# runs when it is given. ends: its exit code. once: given again behind its end
+# it does something else.
+Story = collections.namedtuple("Story", "host make runs words ends once",
+                               defaults=(0, False))
 
-    def keep(self, name):
-        """The file system as it is now, and what the versions are."""
-        subprocess.run(["sync", "-f", self.host.top], check=True)
-        subprocess.run(["umount", self.host.top], check=True)
-        path = f"{self.work}/{name}"
-        with open(self.host.export.shown, "rb") as src, \
-                open(path, "wb") as dst:
-            src.seek(disk.START * disk.SECTOR)
-            shutil.copyfileobj(src, dst, 1 << 20)
-        judge.mount("ext4", self.host.export.shown, self.host.top,
-                    offset=disk.START * disk.SECTOR)
-        self.images[name] = (path, self.host.marks[-1], self.state())
+STORIES = {
+    "live": Story(Live, None, "V1", ["upgrade", "V2"]),
+    "live-back": Story(Live, ("V1", [["upgrade", "V2"]]), "V2", ["rollback"],
+                       once=True),
+    "live-undo": Story(Live, None, "V1", ["upgrade", "V3"], ends=1),
+    "prove": Story(Live, ("V1", [["upgrade", "V2", "--at-boot"], "V2"]),
+                   "V2", ["prove"]),
+    "boot": Story(Beside, None, "", ["upgrade", "V2"]),
+    "boot-back": Story(Beside, ("", [["upgrade", "V2"], "V2"]), "",
+                       ["rollback"], once=True),
+    "gc": Story(Beside, ("", [["upgrade", "V2"], "V2", ["upgrade", "V3"],
+                              "V3"]), "", ["gc"]),
+    "convert": Story(Plain, None, "plain", ["convert"]),
+    "convert-boot": Story(Plain, None, "plain", ["convert", "--at-boot"]),
+}
 
-    def state(self):
-        with open(f"{self.host.top}/edeploy/boot.cfg", "rb") as f:
-            return judge.read_state(f.read())
 
-    def prepare(self):
-        """Before and behind an upgrade, and a rollback."""
-        self.keep("installed")
-        self.host.step("upgrade", "V2")
-        self.keep("upgraded")
-        self.host.booted("V2")
-        self.keep("proved")
-        self.host.step("rollback")
-        self.keep("back")
-        self.host.end()
+class Case:
+    """A story, its image before, and what it leads to."""
 
-    def call(self, at, words, top):
-        """(calls counted, exit code, what it said)"""
-        p = subprocess.run([f"{self.programs}/tests/power/killer", str(at),
-                            f"{self.programs}/edeploy", *words, "--root", top],
-                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                           stdin=subprocess.DEVNULL, text=True)
-        return int(p.stdout.split()[-1]), p.returncode, p.stdout
+    def __init__(self, bench, name):
+        self.bench, self.name, self.story = bench, name, STORIES[name]
+        make = self.story.make
+        self.before = bench.make(bench.first, *make, f"before-{name}") \
+            if make else bench.first
+        bench.open(self.before, self.story.runs)
+        try:
+            self.then = bench.state()
+            self.count, code, said = bench.host.run(0, self.story.words)
+            if code != self.story.ends:
+                raise judge.Wrong(f"unkilled: exit {code}: {said}")
+            self.goal, self.now = bench.host.outcome(), bench.state()
+            self.mounts = bench.host.mounts()
+        finally:
+            bench.host.close()
 
-    def kill(self, at, before, after, words):
-        """How many changes there were; raises judge.Wrong."""
-        path, marks, text = self.images[before]
-        image, again = f"{self.work}/killed", f"{self.work}/again"
-        disk.copy_sparse(path, image)
-        with judge.Mount("ext4", image, f"{self.work}/mnt") as top:
-            count, code, said = self.call(at, words, top)
-            subprocess.run(["sync", "-f", top], check=True)
-        if at and code != 137:
-            raise judge.Wrong(f"not killed: exit {code}: {said[-300:]}")
-        disk.copy_sparse(image, again)
-        _, then, goal = self.images[after]
-        judging = judge.Judge(self.t, self.programs, "ext4",
-                              real.Subject(self.programs, [marks, then]),
-                              self.work)
-        judging.judge(image, 0, (0, before, text), (0, after, goal))
-        self.call_again(again, words, then, goal)
-        return count
+    def kill(self, at):
+        bench, host, story = self.bench, self.bench.host, self.story
+        left = f"{bench.work}/left"
+        bench.open(self.before, story.runs)
+        try:
+            _, code, said = host.run(at, story.words)
+            host.keep(left)
+            written = host.cfg_text().encode()
+            if code != 137:
+                raise judge.Wrong(f"not killed: exit {code}: {said[-300:]}")
+            bench.go_on(story.words, self.goal, story.ends, story.once)
+            self.compare()
+        except judge.Wrong as e:
+            raise judge.Wrong(f"{said.splitlines()[-2:][0]}: {e}")
+        finally:
+            host.close()
+        bench.judge(left, self.then, self.now, [written])
 
-    def call_again(self, image, words, then, goal):
-        """What was not armed yet is armed by the same words."""
-        want = judge.settings(goal)
-        with judge.Mount("ext4", image, f"{self.work}/mnt") as top:
-            if self.settings(top)["ed_try"] == want["ed_try"]:
-                return
-            _, code, said = self.call(0, words, top)
-            if code:
-                raise judge.Wrong(f"given again it fails: {said[-300:]}")
-            now = self.settings(top)
-            if (now["ed_good"], now["ed_try"]) != (want["ed_good"],
-                                                   want["ed_try"]):
-                raise judge.Wrong(f"given again it arms {now}")
-            have = judge.manifest(f"{top}/edeploy/roots/{now['ed_try']}")
-            bad = judge.differ(then[now["ed_try"]], have)
+    def compare(self):
+        have = self.bench.host.manifests()
+        if have.keys() != self.now[0].keys():
+            raise judge.Wrong(f"given again it leaves {sorted(have)}")
+        mounts = self.bench.host.mounts()
+        if mounts != self.mounts:
+            raise judge.Wrong("given again it leaves these mounted: "
+                              f"{set(mounts) ^ set(self.mounts)} {mounts}")
+        for version, want in self.now[0].items():
+            bad = judge.differ(want, have[version])
             if bad:
-                raise judge.Wrong(f"given again it makes another: {bad}")
+                raise judge.Wrong(f"given again it makes another {version}: "
+                                  f"{bad}")
 
-    @staticmethod
-    def settings(top):
-        with open(f"{top}/edeploy/boot.cfg", "rb") as f:
-            return judge.settings(judge.read_state(f.read()))
+    def points(self, args):
+        count, live = self.count, self.story.host is Live
+        rng = random.Random(args.seed)
+        if args.at:
+            return [args.at]
+        if not 0 < args.kills < count:
+            return range(1, count + 1)
+        tail = range(max(1, count - TAIL), count + 1) if live else []
+        chosen = set(rng.sample(tail, min(len(tail), args.kills * 3 // 4)))
+        while len(chosen) < args.kills:
+            chosen.add(rng.randrange(1, count + 1))
+        return sorted(chosen)
 
 
-def run(tap, bench, args, before, after, words):
-    """Each call of one command, or args.kills of them."""
-    name = " ".join(words)
+def run(tap, bench, args, name):
+    wrong, points, count = [], [], 0
     try:
-        count = bench.kill(0, before, after, words)
+        case = Case(bench, name)
+        points, count = case.points(args), case.count
     except judge.Wrong as e:
-        tap.check(f"{name} ends, and again", False, e)
-        return
-    wrong = []
-    points = range(1, count + 1)
-    if args.at:
-        points = [args.at]
-    elif 0 < args.kills < count:
-        points = sorted(random.Random(args.seed).sample(points, args.kills))
+        wrong.append(str(e))
     for at in points:
         try:
-            bench.kill(at, before, after, words)
+            case.kill(at)
         except judge.Wrong as e:
             wrong.append(f"killed at {at}: {e}")
-    tap.show(f"{name}: {len(points)} kills at {count} calls, "
+            print(f"# {wrong[-1]}", flush=True)
+    words = " ".join(STORIES[name].words)
+    tap.show(f"{words} ({name}): {len(points)} kills at {count} calls, "
              f"seed {args.seed}, {len(wrong)} wrong")
-    tap.check(f"{name}: killed at any call, the old or the new version boots "
-              "and the command can be given again", not wrong,
+    tap.check(f"{words} ({name}): killed at any call, the old or the new "
+              "version boots, and the command can be given again", not wrong,
               "\n".join(wrong[:10]))
 
 
 def main():
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("build")
+    p.add_argument("--of", choices=STORIES, action="append")
     p.add_argument("--at", type=int, default=0)
     p.add_argument("--kills", type=int, default=0)
     p.add_argument("--seed", type=int, default=secrets.randbelow(1 << 31))
     args = p.parse_args()
-    cuts.own_mounts()
-    work, tap = cuts.work_dir(), vm.Tap()
-    try:
-        bench = Bench(args.build, work)
-        bench.prepare()
-        run(tap, bench, args, "installed", "upgraded", ["upgrade", "V2"])
-        run(tap, bench, args, "proved", "back", ["rollback"])
-    finally:
-        if not os.environ.get("EDEPLOY_KEEP"):
-            shutil.rmtree(work)
-    return tap.end()
+
+    def work_in(work):
+        tap, benches = vm.Tap(), {}
+        for name in args.of or STORIES:
+            host = STORIES[name].host
+            if host not in benches:
+                benches[host] = kill_bench.Bench(host, args.build, work)
+            run(tap, benches[host], args, name)
+        return tap.end()
+
+    return kill_bench.own_bench(work_in)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@
  *
  *     play add TOP VERSION ARGS    its tree is there
  *     play install TOP UUID MODULE INIT VERSION
- *     play arm | hide | prove TOP VERSION
+ *     play arm TOP VERSION STARTS
+ *     play hide | prove TOP VERSION
  *     play boot TOP VERSION GEN FELL    what roots/init.c would do, once
  */
 #include <errno.h>
@@ -120,7 +121,8 @@ install(struct play *p, const char *version, struct err *e)
 	const struct top_boot b = { p->uuid, p->module, p->init };
 
 	if (mark(p, "install", e) < 0 || top_make(p->top, e) < 0 ||
-	    stage(p, version, e) < 0 || top_boot(p->top, &b, version, e) < 0 ||
+	    stage(p, version, e) < 0 || top_boot(p->top, &b, e) < 0 ||
+	    top_name(p->top, version, e) < 0 ||
 	    state_read(&p->state, p->dir, e) < 0)
 		return -1;
 	return mark(p, "installed", e);
@@ -214,7 +216,9 @@ install_main(char **argv, struct err *e)
 {
 	const struct top_boot b = { argv[1], argv[2], argv[3] };
 
-	return top_boot(argv[0], &b, argv[4], e);
+	if (top_boot(argv[0], &b, e) < 0)
+		return -1;
+	return top_name(argv[0], argv[4], e);
 }
 
 static int
@@ -234,9 +238,11 @@ arm_main(char **argv, struct err *e)
 {
 	AUTO_FREE char *dir = base_printf("%s/edeploy", argv[0]);
 	struct state s;
+	uint64_t starts;
 
-	if (state_read(&s, dir, e) < 0 ||
-	    state_arm(&s, argv[1], STATE_TRIES, e) < 0)
+	if (num_u64(argv[2], 1, STATE_TRIES, &starts, "STARTS", e) < 0 ||
+	    state_read(&s, dir, e) < 0 ||
+	    state_arm(&s, argv[1], (unsigned)starts, e) < 0)
 		return -1;
 	return state_write(&s, dir, e);
 }
@@ -298,7 +304,7 @@ static const struct {
 	int (*run)(char **argv, struct err *e);
 } commands[] = {
 	{ "all", 6, all_main },   { "install", 5, install_main },
-	{ "add", 3, add_main },   { "arm", 2, arm_main },
+	{ "add", 3, add_main },   { "arm", 3, arm_main },
 	{ "hide", 2, hide_main }, { "prove", 2, prove_main },
 	{ "boot", 4, boot_main },
 };

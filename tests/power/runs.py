@@ -26,18 +26,22 @@ def run(t, programs, words):
             *words[1:]]
     if os.environ.get("EDEPLOY_POWER_SEED"):
         argv += ["--seed", os.environ["EDEPLOY_POWER_SEED"]]
+    if {"install", "plain"} & set(words):  # while we are a user: the user's
+        vm.boot_files(programs, vm.tree_key(programs) + ".pub")
     # mounts what is left on the disk
-    p = subprocess.run(vm.as_root("env", f"EDEPLOY_CACHE={vm.TREES}",
-                                  f"PATH={os.environ['PATH']}", *argv),
-                       stdout=subprocess.PIPE, text=True)
-    failed = t.failed
-    for line in p.stdout.splitlines():
+    p = subprocess.Popen(vm.as_root("env", f"EDEPLOY_CACHE={vm.TREES}",
+                                    f"PATH={os.environ['PATH']}", *argv),
+                         stdout=subprocess.PIPE, text=True)
+    failed, said = t.failed, []
+    # as they come: what is ended before its time has told what it saw
+    for line in p.stdout:
+        said.append(line)
         if line.startswith("#"):
-            print(line)
+            print(line, end="", flush=True)
         elif line.startswith(("ok", "not ok")):
-            t.check(line.split(" - ", 1)[1], line.startswith("ok"))
-    if p.returncode and t.failed == failed:
-        t.check(f"{name} ends well", False, p.stdout)
+            t.check(line.strip().split(" - ", 1)[1], line.startswith("ok"))
+    if p.wait() and t.failed == failed:
+        t.check(f"{name} ends well", False, "".join(said))
 
 
 def main(runs):

@@ -25,7 +25,7 @@ export PATH=/bin
 mount() { busybox mount "$@"; }
 mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev
 mount -t tmpfs run /run
-for m in virtio_pci virtio_blk ext4; do busybox modprobe -q $m; done
+for m in virtio_pci virtio_blk ext4 softdog; do busybox modprobe -q $m; done
 for word in $(busybox cat /proc/cmdline); do
 	case $word in
 	root=UUID=*) root=${word#root=} ;;
