@@ -2,7 +2,8 @@
 """run.py BUILD [--long] [NAME...]: run the tests that the build declares, and
 those under tests/ that are programs of their own, count every TAP line of
 each, and print the sum. A test that dies, hangs or prints no plan fails.
-Virtual machines run beside the other tests where there are two processors."""
+Two at a time where there are two processors: virtual machines beside the
+other tests, then beside one another."""
 import glob
 import json
 import os
@@ -13,7 +14,13 @@ import threading
 import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-DEADLINE_S = {"unit": 600, "house": 600, "wire": 900, "e2e": 1800, "long": 7200}
+# undefined behaviour ends a program as a bad address does: else it is printed
+# where nobody looks
+SANITIZE = {"UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"}
+DEADLINE_S = {"unit": 600, "house": 600, "wire": 900, "e2e": 3600, "long": 7200}
+# The longest begin first, so that no processor waits for one at the end.
+LONGEST = ["e2e/81_trials", "e2e/53_uefi", "e2e/10_install", "e2e/50_endings",
+           "e2e/70_trees", "e2e/05_initrd", "e2e/84_convert", "e2e/83_power"]
 
 
 def declared(build):
@@ -35,14 +42,21 @@ def scripts(build, long):
 
 
 def run(argv, env, deadline, cwd):
-    """(output, exit code or None when it hung)."""
-    try:
-        p = subprocess.run(argv, cwd=cwd, env={**os.environ, **env},
-                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                           stderr=subprocess.STDOUT, timeout=deadline)
-        return p.stdout.decode(errors="replace"), p.returncode
-    except subprocess.TimeoutExpired as e:
-        return (e.stdout or b"").decode(errors="replace"), None
+    """(output, exit code or None when it hung). One that hangs is asked to end
+    first, for it has machines and mounts to take away."""
+    with subprocess.Popen(argv, cwd=cwd, env={**SANITIZE, **os.environ, **env},
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT) as p:
+        for end in (None, p.terminate, p.kill):
+            if end:
+                end()
+            try:
+                text = p.communicate(timeout=60 if end else deadline)[0]
+                return (text.decode(errors="replace"),
+                        None if end else p.returncode)
+            except subprocess.TimeoutExpired as e:
+                text = e.stdout or b""  # what it left may hold the pipe
+    return text.decode(errors="replace"), None
 
 
 def count(text, code):
@@ -82,14 +96,47 @@ def report(name, text, code, seconds):
     return sums
 
 
-def run_lane(tests, build, printing, total):
-    """Run these one after another."""
-    for name, suite, argv, env in tests:
-        began = time.monotonic()
-        text, code = run(argv, env, DEADLINE_S.get(suite, 600), build)
-        with printing:
-            sums = report(name, text, code, time.monotonic() - began)
-            total[:] = [x + y for x, y in zip(total, sums)]
+def in_order(tests):
+    return sorted(tests, key=lambda t: LONGEST.index(t[0]) if t[0] in LONGEST
+                  else len(LONGEST))
+
+
+class Suite:
+    """What is still to be run, and the sum of what was."""
+
+    def __init__(self, tests, build):
+        self.build, self.lock, self.sums = build, threading.Lock(), [0, 0, 0]
+        # those of tests/long need a machine's time, not one another's
+        self.long = [t for t in tests if t[1] == "long"]
+        self.machines = in_order(t for t in tests if t[1] == "e2e")
+        self.others = [t for t in tests if t[1] not in ("e2e", "long")]
+
+    def take(self, *queues):
+        """The next test of the first queue that holds one, or None."""
+        with self.lock:
+            for queue in queues:
+                if queue:
+                    return queue.pop(0)
+
+    def work(self, *queues):
+        while test := self.take(*queues):
+            name, suite, argv, env = test
+            began = time.monotonic()
+            text, code = run(argv, env, DEADLINE_S.get(suite, 600), self.build)
+            with self.lock:
+                sums = report(name, text, code, time.monotonic() - began)
+                self.sums = [x + y for x, y in zip(self.sums, sums)]
+
+    def run(self):
+        lanes = [threading.Thread(target=self.work, args=queues) for queues in (
+            (self.machines, self.long), (self.others, self.machines))]
+        for lane in lanes:
+            lane.start()
+            if (os.cpu_count() or 1) < 2:
+                lane.join()
+        for lane in lanes:
+            lane.join()
+        return self.sums
 
 
 def main():
@@ -98,22 +145,10 @@ def main():
     tests = [t for t in (*declared(build),
                          *scripts(build, "--long" in sys.argv))
              if not args or any(a in t[0] for a in args)]
-    # a virtual machine keeps one processor busy, the other tests another
-    machines = [t for t in tests if t[1] in ("e2e", "long")]
-    others = [t for t in tests if t not in machines]
-    total, printing = [0, 0, 0], threading.Lock()
-    lanes = [threading.Thread(target=run_lane,
-                              args=(lane, build, printing, total))
-             for lane in (machines, others)]
-    for lane in lanes:
-        lane.start()
-        if (os.cpu_count() or 1) < 2:
-            lane.join()
-    for lane in lanes:
-        lane.join()
+    passed, failed, skipped = Suite(tests, build).run()
     print("%d passed, %d failed%s" % (
-        total[0], total[1], f", {total[2]} skipped" if total[2] else ""))
-    return 1 if total[1] or not total[0] else 0
+        passed, failed, f", {skipped} skipped" if skipped else ""))
+    return 1 if failed or not passed else 0
 
 
 if __name__ == "__main__":

@@ -10,22 +10,15 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))))
+from tap import check, end  # noqa: E402
+
 SOURCE, EDEPLOYD, CTL, HOST, AGENT, LUA_NAMES = sys.argv[1:]
 DOCS = f"{SOURCE}/docs"
 PROGRAMS = {"edeployd": EDEPLOYD, "edeployctl": CTL, "edeploy": HOST,
             "edeploy-agent": AGENT}
 EVERYWHERE = {"-h", "--help", "--version"}  # lib/cmd.c takes them itself
-count = failed = 0
-
-
-def check(what, good, saw=""):
-    global count, failed
-    count += 1
-    failed += not good
-    print(f"{'ok' if good else 'not ok'} {count} - {what}")
-    if not good:
-        for line in str(saw).splitlines()[:20]:
-            print("# " + line)
 
 
 def same(what, a, b):
@@ -405,8 +398,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         check_examples(folder)
     check_mentions()
-    print(f"1..{count}")
-    return 1 if failed else 0
+    return end()
 
 
 sys.exit(main())

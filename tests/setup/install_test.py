@@ -8,8 +8,11 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))))
+from tap import check, end  # noqa: E402
+
 SOURCE, BUILD = map(os.path.abspath, sys.argv[1:3])
-count = failed = 0
 
 PROGRAMS = ["lib/edeploy/edeploy", "lib/edeploy/init",
             "lib/edeploy/edeploy-init", "bin/edeploy-agent", "bin/edeployctl",
@@ -35,15 +38,6 @@ FILES = {  # where: the files of the source that stand there, and nothing else
     "share/bash-completion/completions": ["completions/edeploy"],
 }
 NAMES = ["edeployctl", "edeployd", "edeploy-agent"]  # of the completion
-
-
-def check(what, good, saw=""):
-    global count, failed
-    count += 1
-    failed += not good
-    print(f"{'ok' if good else 'not ok'} {count} - {what}")
-    if not good:
-        print("# saw: " + str(saw)[:1500].replace("\n", "\n# "))
 
 
 def run(*argv, **more):
@@ -139,8 +133,7 @@ def main():
         check_programs(f"{top}/{prefix}")
         check_unit(f"{top}/{prefix}", prefix)
         check_recipes(f"{top}/{prefix}")
-    print(f"1..{count}")
-    return 1 if failed else 0
+    return end()
 
 
 sys.exit(main())

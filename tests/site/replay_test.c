@@ -447,7 +447,14 @@ check_live(void)
 	}
 	drop_askers(askers);
 	CHECK(1, site_release(s, "m3", &e) == 0);
-	usleep(1500 * 1000); /* the scribe has written the claims */
+	/* the scribe has written the claims, and that of m3 is none any more */
+	for (int i = 0; i < 300; i++) {
+		AUTO_FREE char *text = folder_get(&f, "vm.cmdb");
+
+		if (strstr(text, "# 1@1") && strstr(text, "# 2@2"))
+			break;
+		usleep(100 * 1000);
+	}
 	for (size_t i = 0; i < ARRAY_LEN(live_rows); i++)
 		check_live_row(s, &f, i);
 	check_live_failures(s, &f);
