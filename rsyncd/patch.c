@@ -175,33 +175,61 @@ give(void *ctx, const void *bytes, size_t len, struct err *e)
 }
 
 struct inside {
+	struct window *window; /* NULL: it goes to `fd` */
 	int fd;
 	uint64_t len;
 };
 
 static int
-write_inside(void *ctx, const void *bytes, size_t len, struct err *e)
+keep_inside(void *ctx, const void *bytes, size_t len, struct err *e)
 {
 	struct inside *i = ctx;
 
 	i->len += len;
-	return fd_write_all(i->fd, bytes, len, e);
+	if (!i->window)
+		return fd_write_all(i->fd, bytes, len, e);
+	if (len > i->window->room - i->window->len)
+		return err_set(e, ERR_INPUT,
+			       "the base has more inside than "
+			       "it should");
+	memcpy(i->window->bytes + i->window->len, bytes, len);
+	i->window->len += len;
+	return 0;
 }
 
-/* The base is a gzip file: what is inside it, in a file without a name. */
+/* Where what is inside the base goes: where it is not large, all of it is the
+ * window from the begin; else a file without a name. */
+static int
+begin_inside(struct patch_take *t, struct inside *in, struct err *e)
+{
+	const struct patch_op *op = t->o.op;
+	struct window *w = &t->room->window;
+
+	if (op->old_raw <= ROOM_KEPT) {
+		w->len = 0;
+		window_make_room(w, 0, (size_t)op->old_raw + 1);
+		w->at = 0;
+		in->window = w;
+		return 0;
+	}
+	in->fd = spool_file(t->o.tmp_dirfd, e);
+	t->inside_fd = in->fd;
+	return in->fd < 0 ? -1 : 0;
+}
+
+/* The base is a gzip file: prefixes are from what is inside it. */
 static int
 open_inside(struct patch_take *t, struct err *e)
 {
 	const struct patch_op *op = t->o.op;
-	struct inside in = { .fd = spool_file(t->o.tmp_dirfd, e) };
+	struct inside in = { .fd = -1 };
 	int got;
 
-	if (in.fd < 0)
+	if (begin_inside(t, &in, e) < 0)
 		return -1;
-	t->inside_fd = in.fd;
 	t->base_fd = in.fd;
 	got = (op->kind == PATCH_GZIP ? gzip_open : symbols_read)(
-		t->o.base_fd, op->old_size, op->old_raw, write_inside, &in, e);
+		t->o.base_fd, op->old_size, op->old_raw, keep_inside, &in, e);
 	if (got < 0)
 		return -1;
 	if (got == 0 || in.len != op->old_raw)

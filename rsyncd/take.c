@@ -362,8 +362,8 @@ end(struct take *t)
 		free(t->hand[i].whole);
 		free(t->hand[i].job);
 		patching_free(t->hand[i].patching);
-		patch_room_free(t->hand[i].room);
 		batch_free(t->hand[i].batch);
+		patch_room_free(t->hand[i].room);
 	}
 	for (i = 0; i < n; i++) {
 		if (t->coming[i] && t->coming[i]->fd >= 0)

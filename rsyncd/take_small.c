@@ -23,6 +23,7 @@ struct batch {
 	bool growing, broken;
 	size_t pieces, grown;
 	int base_fd;
+	struct patch_take *taking; /* of symbols */
 };
 
 void
@@ -30,6 +31,7 @@ batch_free(struct batch *b)
 {
 	if (!b)
 		return;
+	patch_take_free(b->taking);
 	if (b->base_fd >= 0)
 		close(b->base_fd);
 	free(b->bytes);
@@ -69,15 +71,19 @@ look_base(void *ctx)
 	return true;
 }
 
+/* All that a lane holds for one piece of it. */
 static bool
-small_prefixes(const struct patch_table *t, const struct patch_op *op)
+needs_little(const struct patch_table *t, const struct patch_op *op)
 {
 	size_t i;
 
-	for (i = 0; i < op->pieces; i++)
-		if (t->piece[op->piece + i].base_len > PREFIX)
+	for (i = 0; i < op->pieces; i++) {
+		const struct patch_piece *p = &t->piece[op->piece + i];
+
+		if (p->base_len > PREFIX || p->raw > PREFIX)
 			return false;
-	return true;
+	}
+	return op->kind != PATCH_SYMBOLS || op->old_raw <= PREFIX;
 }
 
 bool
@@ -93,12 +99,12 @@ take_is_small(const struct take *t, int lane, const struct load *load)
 	/* in a chain, others wait for what this one makes */
 	if (t->j->route.len != 1 || op->new_size > SMALL ||
 	    t->p->patch[number].want == SIZE_MAX ||
-	    !small_prefixes(t->j->route.table[0], op))
+	    !needs_little(t->j->route.table[0], op))
 		return false;
 	if (op->kind == PATCH_WHOLE)
 		return true;
-	return op->kind == PATCH_ZSTD && lanes_wait(t->lanes, look_base, &l) &&
-	       l.there;
+	return (op->kind == PATCH_ZSTD || op->kind == PATCH_SYMBOLS) &&
+	       lanes_wait(t->lanes, look_base, &l) && l.there;
 }
 
 /* ---- the files ---- */
@@ -230,26 +236,67 @@ begin_small(struct take *t, struct hands *h, size_t number, struct err *e)
 }
 
 static int
-grow(struct take *t, struct hands *h, const struct load *load, struct err *e)
+keep(void *ctx, const void *bytes, size_t len, struct err *e)
+{
+	struct batch *b = ctx;
+
+	(void)e; /* patch.c gives no more than the op's new_size */
+	memcpy(b->made[b->len].bytes + b->grown, bytes, len);
+	b->grown += len;
+	return 0;
+}
+
+static int
+grow_symbols(struct take *t, struct hands *h, const struct patch_op *op,
+	     const struct load *load, struct err *e)
 {
 	struct batch *b = h->batch;
-	const struct patch_op *op = op_of(t, b->made[b->len].number);
+	const struct patch_take_opts o = { .table = t->j->route.table[0],
+					   .op = op,
+					   .base_fd = b->base_fd,
+					   .tmp_dirfd = t->j->work,
+					   .room = h->room,
+					   .checked = true, /* by fetch.c */
+					   .sink = keep,
+					   .ctx = b };
+
+	if (!b->taking && patch_take_open(&b->taking, &o, e) < 0)
+		return -1;
+	return patch_take_piece(b->taking, load->bytes, load->len, e);
+}
+
+static int
+grow_plain(const struct take *t, struct hands *h, const struct patch_op *op,
+	   const struct load *load, struct err *e)
+{
+	struct batch *b = h->batch;
 	const struct patch_piece *p =
 		&t->j->route.table[0]->piece[op->piece + b->pieces];
 
-	if (!load->bytes || b->pieces == op->pieces ||
-	    p->raw > op->new_size - b->grown)
+	if (b->pieces == op->pieces || p->raw > op->new_size - b->grown)
 		return err_set(e, ERR_INPUT, "not the pieces of this patch");
-	if (op->kind != PATCH_WHOLE && b->base_fd < 0)
-		b->base_fd = base_content(t->j, op->old_head, op->old_size, e);
-	if (op->kind != PATCH_WHOLE && b->base_fd < 0)
-		return -1;
 	if (patch_take_piece_to(h->room, p, b->base_fd, load->bytes, load->len,
 				b->made[b->len].bytes + b->grown, e) < 0)
 		return -1;
 	b->pieces++;
 	b->grown += p->raw;
 	return 0;
+}
+
+static int
+grow(struct take *t, struct hands *h, const struct load *load, struct err *e)
+{
+	struct batch *b = h->batch;
+	const struct patch_op *op = op_of(t, b->made[b->len].number);
+
+	if (!load->bytes)
+		return err_set(e, ERR_INPUT, "the rest of it cannot be had");
+	if (op->kind != PATCH_WHOLE && b->base_fd < 0)
+		b->base_fd = base_content(t->j, op->old_head, op->old_size, e);
+	if (op->kind != PATCH_WHOLE && b->base_fd < 0)
+		return -1;
+	return op->kind == PATCH_SYMBOLS ? grow_symbols(t, h, op, load, e)
+					 : grow_plain(t, h, op, load, e);
 }
 
 /* 0: it goes on, or this patch gives nothing; -1: the pull cannot. */
@@ -265,12 +312,16 @@ judge(struct batch *b, int bad, struct err *e)
 	return 0;
 }
 
-static void
-end_small(struct take *t, struct batch *b)
+static int
+end_small(struct take *t, struct batch *b, struct err *e)
 {
 	const size_t number = b->made[b->len].number;
 	const struct patch_op *op = op_of(t, number);
 
+	if (b->taking && !b->broken &&
+	    judge(b, patch_take_end(b->taking, e), e) < 0)
+		return -1;
+	patch_take_free(STEAL(b->taking));
 	if (b->base_fd >= 0)
 		close(b->base_fd);
 	b->base_fd = -1;
@@ -278,11 +329,12 @@ end_small(struct take *t, struct batch *b)
 	if (!b->broken && b->grown == op->new_size) {
 		b->used += b->grown;
 		b->len++;
-		return;
+		return 0;
 	}
 	lanes_lock(t->lanes);
 	take_patch_ends(t, number, false);
 	lanes_wake(t->lanes);
+	return 0;
 }
 
 int
@@ -294,9 +346,7 @@ take_small(struct take *t, int lane, struct load *load, struct err *e)
 		return -1;
 	if (!h->batch->broken && judge(h->batch, grow(t, h, load, e), e) < 0)
 		return -1;
-	if (load->last)
-		end_small(t, h->batch);
-	return 0;
+	return load->last ? end_small(t, h->batch, e) : 0;
 }
 
 static int

@@ -6,6 +6,7 @@ Whatever comes out is compared by rsync, which knows nothing of us.
 
 usage: pull_wire_test.py EDEPLOYD EDEPLOYCTL CACHE_CONF"""
 import atexit
+import gzip
 import json
 import os
 import random
@@ -26,6 +27,7 @@ from wire_lab import Program, Wire, free_port  # noqa: E402
 
 EDEPLOYD, CTL, CACHE_CONF = map(os.path.abspath, sys.argv[1:4])
 random.seed(4)
+GZIPS = 30
 
 
 def run(*argv, **more):
@@ -66,6 +68,16 @@ def refused(what, p, words):
 
 # ---- trees ----
 
+def gzip_file(seed, number, lines):
+    """A text packed as Debian packs its manuals; every 40th line differs."""
+    rows = random.Random(seed)
+    words = [rows.randbytes(rows.randint(2, 6)).hex() for _ in range(400)]
+    text = "".join(f"{number if i % 40 == 7 else i} "
+                   f"{' '.join(rows.choices(words, k=8))}\n"
+                   for i in range(lines))
+    return gzip.compress(text.encode(), 9, mtime=0)
+
+
 def make_tree(path, number):
     rows = random.Random(1)
     for i in range(300):
@@ -82,6 +94,9 @@ def make_tree(path, number):
         data[number * 1000:number * 1000 + 9] = b"different"
         with open(f"{path}/usr/{name}", "wb") as f:
             f.write(data)
+    for i in range(GZIPS):
+        with open(f"{path}/usr/d{i % 17}/g{i}.gz", "wb") as f:
+            f.write(gzip_file(i, number, 40000 if i == 9 else 60 + 50 * i))
     os.symlink("usr/big", f"{path}/link")
     os.link(f"{path}/usr/huge", f"{path}/usr/d1/hard")
     os.link(f"{path}/usr/d2/f2", f"{path}/above")
@@ -210,6 +225,32 @@ def check_ways(direct, cached):
     p = pull(1, f"{top}/n", "ftp://127.0.0.1/trees")
     check("another protocol is no folder", p.returncode == 1 and
           "nor https://" in p.stderr, p.stderr)
+
+
+def check_gzip(direct):
+    """Of symbols, many together and a large one; and where the base is not
+    what its record says."""
+    into = f"{top}/z"
+    right("a base with gzip files", pull(1, into, direct), 1, into)
+    p = pull(2, f"{top}/y", direct, "--base", into, "--json")
+    right("gzip files from a base", p, 2, f"{top}/y")
+    got = json.loads(p.stdout)
+    whole = sum(os.path.getsize(f"{top}/v2/usr/d{i % 17}/g{i}.gz")
+                for i in range(GZIPS))
+    check("all of them patched, for a tenth of their bytes",
+          got["patched"] >= GZIPS and
+          got["wire"] < whole / 10 + 100000, (got, whole))
+    for i in range(0, GZIPS, 3):
+        path = f"{into}/usr/d{i % 17}/g{i}.gz"
+        bend(path, os.path.getsize(path) * (i + 1) // (GZIPS + 1))
+        os.utime(path, ns=(0, 1700000000123456789))
+    shutil.rmtree(f"{top}/y")
+    shutil.rmtree(f"{top}/y.edeploy")
+    p = pull(2, f"{top}/y", direct, "--base", into, "--json")
+    right("a third of them bent in the base", p, 2, f"{top}/y")
+    got = json.loads(p.stdout)
+    check("the others are patched", got["patched"] >= GZIPS * 2 // 3 and
+          got["wire"] > whole / 10, got)
 
 
 def check_tls(where):
@@ -501,6 +542,7 @@ def main():
     direct = f"http://127.0.0.1:{server.port}/trees"
     cached = f"http://127.0.0.1:{cache.port}/trees"
     check_ways(direct, cached)
+    check_gzip(direct)
     check_tls(f"https://127.0.0.1:{tls}/trees")
     check_breaks(server)
     check_many(direct)
