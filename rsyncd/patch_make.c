@@ -11,23 +11,9 @@
 
 #include "rsyncd/ordered.h"
 #include "rsyncd/patch_pair.h"
-#include "rsyncd/patch_try.h"
+#include "rsyncd/patch_ways.h"
 
-#define LARGE (64UL << 20)    /* old + new: librsync is tried, too */
-#define GZIP_MIN (64UL << 10) /* smaller gzip files: when thorough only */
-#define SYMBOLS_MIN (2UL << 10)
-/* Symbols that any client makes a file of in the time of a question: a larger
- * patch of it would only lie between two that are asked for. */
-#define SYMBOLS_ALONE (512UL << 10)
-#define WHOLE_SHARE 4 /* a patch above 1/4: whole is tried, too */
 #define HASH_ROOM (1UL << 20)
-
-/* What was made of a pair: the smallest of each sort. Whoever gets bytes sooner
- * than deflate, or the bits of symbols, are made takes one further down. */
-enum sort { SORT_GZIP, SORT_SYMBOLS, SORT_PLAIN, SORTS };
-struct made {
-	struct attempt of[SORTS];
-};
 
 struct maker {
 	const struct patch_opts *o;
@@ -43,11 +29,6 @@ struct maker {
 };
 
 /* ---- one content ---- */
-
-struct pair_files {
-	const struct patch_pair *pair;
-	struct side old, new;
-};
 
 static int
 changed(const struct content *c, struct err *e)
@@ -108,155 +89,11 @@ check_side(const struct side *s, const struct content *c, char *room,
 	return digest_eq(&got, &c->hash) ? 0 : changed(c, e);
 }
 
-/* The smaller one stays in `best`; of equals the one that needs no base. */
-static void
-keep_smaller(struct attempt *best, struct attempt *a)
-{
-	struct attempt loser = *a;
-	uint64_t most = best->packed.len - (a->op.kind == PATCH_WHOLE ? 0 : 1);
-
-	if (best->op.pieces == 0 || a->packed.len <= most) {
-		loser = *best;
-		*best = *a;
-	}
-	attempt_clear(&loser);
-}
-
-/* In the order in which they are tried. */
-enum way { WAY_SYMBOLS, WAY_GZIP, WAY_ZSTD, WAY_WHOLE, WAY_RSYNC, WAYS };
-
-static enum sort
-sort_of(enum way way)
-{
-	return way == WAY_SYMBOLS ? SORT_SYMBOLS
-	       : way == WAY_GZIP  ? SORT_GZIP
-				  : SORT_PLAIN;
-}
-
-static bool
-is_made(const struct attempt *a)
-{
-	return a->op.pieces > 0;
-}
-
-/* Other matches were chosen all over the file, or none can be made again. */
-static bool
-symbols_are_poor(const struct made *made, uint64_t size)
-{
-	const struct attempt *a = &made->of[SORT_SYMBOLS];
-
-	return !is_made(a) || a->packed.len > size / 4 * 3;
-}
-
-static bool
-worth_trying(enum way way, const struct patch_opts *o,
-	     const struct pair_files *f, const struct made *made)
-{
-	const uint64_t size = f->new.size;
-
-	switch (way) {
-	case WAY_SYMBOLS:
-		return f->pair->old && (o->thorough || size >= SYMBOLS_MIN);
-	case WAY_ZSTD: /* two gzip files have no more than a header in common */
-		return f->pair->old &&
-		       (o->thorough || !is_made(&made->of[SORT_SYMBOLS]));
-	case WAY_WHOLE:
-		return !f->pair->old || o->thorough ||
-		       !is_made(&made->of[SORT_PLAIN]) ||
-		       made->of[SORT_PLAIN].packed.len > size / WHOLE_SHARE;
-	case WAY_GZIP:
-		return f->pair->old &&
-		       (o->thorough ||
-			(size >= GZIP_MIN && symbols_are_poor(made, size)));
-	case WAY_RSYNC:
-		return f->pair->old &&
-		       (o->thorough || f->old.size + size > LARGE);
-	default:
-		return false;
-	}
-}
-
-static int
-try_way(enum way way, struct patch_worker *w, struct pair_files *f,
-	struct attempt *a, struct err *e)
-{
-	switch (way) {
-	case WAY_WHOLE:
-		return try_zstd(w, NULL, &f->new, a, e);
-	case WAY_SYMBOLS:
-		return try_symbols(w, &f->old, &f->new, a, e);
-	case WAY_GZIP:
-		return try_gzip(w, &f->old, &f->new, a, e);
-	case WAY_RSYNC:
-		return try_rsync(w, &f->old, &f->new, a, e);
-	default:
-		return try_zstd(w, &f->old, &f->new, a, e);
-	}
-}
-
-/* More bytes for more work are of no use. */
-static void
-drop_useless(struct made *made)
-{
-	struct attempt *best = NULL;
-	int i;
-
-	for (i = SORTS; i-- > 0;) {
-		struct attempt *a = &made->of[i];
-
-		if (!is_made(a))
-			continue;
-		if (best && a->packed.len >= best->packed.len)
-			attempt_clear(a);
-		else
-			best = a;
-	}
-	if (best == &made->of[SORT_SYMBOLS] &&
-	    best->op.new_raw <= SYMBOLS_ALONE)
-		attempt_clear(&made->of[SORT_PLAIN]);
-}
-
-static int
-try_ways(const struct maker *m, struct patch_worker *w, struct pair_files *f,
-	 struct made *made, struct err *e)
-{
-	enum way way;
-
-	for (way = 0; way < WAYS; way++) {
-		struct attempt a = { .packed = { .dirfd = m->tmp_dirfd,
-						 .fd = -1 } };
-		int got;
-
-		if (!worth_trying(way, m->o, f, made))
-			continue;
-		got = try_way(way, w, f, &a, e);
-		if (got >= 0 && is_made(&a))
-			keep_smaller(&made->of[sort_of(way)], &a);
-		else
-			attempt_clear(&a);
-		if (got < 0)
-			return -1;
-	}
-	return 0;
-}
-
-static void
-fill_op(struct patch_op *op, const struct patch_pair *pair)
-{
-	memcpy(op->new_head, pair->new->hash.b, sizeof(op->new_head));
-	op->new_size = pair->new->size;
-	if (op->kind == PATCH_WHOLE)
-		return;
-	memcpy(op->old_head, pair->old->hash.b, sizeof(op->old_head));
-	op->old_size = pair->old->size;
-}
-
 static int
 make_files(const struct maker *m, struct patch_worker *w, struct pair_files *f,
 	   struct made *made, struct err *e)
 {
 	const struct content *old = f->pair->old, *new = f->pair->new;
-	int i;
 
 	if (open_side(&f->new, m->o->new_dirfd, new, e) < 0 ||
 	    load_side(&f->new, w->new_room, PATCH_NEW_ROOM, e) < 0)
@@ -265,17 +102,9 @@ make_files(const struct maker *m, struct patch_worker *w, struct pair_files *f,
 		    load_side(&f->old, w->old_room, PATCH_OLD_ROOM, e) < 0 ||
 		    check_side(&f->old, old, w->old_room, e) < 0))
 		return -1;
-	if (try_ways(m, w, f, made, e) < 0)
-		return err_add(e, "%s", new->first->path);
-	for (i = 0; i < SORTS; i++)
-		if (is_made(&made->of[i]))
-			fill_op(&made->of[i].op, f->pair);
-	/* of others the inside was replayed */
-	if (try_replay(&made->of[SORT_PLAIN], f->old.fd, m->tmp_dirfd,
-		       &new->hash, e) < 0)
-		return err_add(e, "%s", new->first->path);
-	drop_useless(made);
-	return 0;
+	return patch_ways(w, f, m->o->thorough, made, e) < 0
+		       ? err_add(e, "%s", new->first->path)
+		       : 0;
 }
 
 static int
@@ -367,8 +196,8 @@ take_op(void *ctx, size_t i, struct err *e)
 	int got = 0, k;
 	bool first = true;
 
-	for (k = 0; k < SORTS && got == 0; k++) {
-		if (!is_made(&made->of[k]))
+	for (k = 0; k < MADE_SORTS && got == 0; k++) {
+		if (!attempt_is_made(&made->of[k]))
 			continue;
 		if (first)
 			count(&m->counts, &made->of[k]);
@@ -447,13 +276,10 @@ write_all(struct maker *m, struct table_place *place, struct err *e)
 				.make = make_op,
 				.take = take_op,
 				.ctx = m };
-	size_t i, k;
+	size_t i;
 
 	for (i = 0; i < m->pairs; i++)
-		for (k = 0; k < SORTS; k++)
-			m->made[i].of[k].packed =
-				(struct spool){ .dirfd = m->tmp_dirfd,
-						.fd = -1 };
+		made_begin(&m->made[i], m->tmp_dirfd);
 	if (write_manifest(m, e) < 0)
 		return -1;
 	if (m->pairs > 0 && ordered_run(&jobs, e) < 0)
@@ -464,11 +290,10 @@ write_all(struct maker *m, struct table_place *place, struct err *e)
 static void
 maker_clear(struct maker *m)
 {
-	size_t i, k;
+	size_t i;
 
 	for (i = 0; i < m->pairs; i++)
-		for (k = 0; k < SORTS; k++)
-			attempt_clear(&m->made[i].of[k]);
+		made_clear(&m->made[i]);
 	for (i = 0; i < m->table.ops; i++)
 		free(m->table.op[i].header);
 	free(m->table.op);
@@ -492,7 +317,7 @@ patch_write(const struct patch_opts *opts, int fd, struct table_place *place,
 		return err_sys(e, "%s", tmp);
 	m.pairs = patch_pairs(opts->old, olds, opts->new, news, &m.pair);
 	m.made = base_array(m.pairs, sizeof(*m.made));
-	m.table.op = base_array(SORTS * m.pairs, sizeof(*m.table.op));
+	m.table.op = base_array(MADE_SORTS * m.pairs, sizeof(*m.table.op));
 	memcpy(m.table.from, opts->old->root, HASH_HEX);
 	memcpy(m.table.to, opts->new->root, HASH_HEX);
 	count_same(&m, olds, news);
