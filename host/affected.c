@@ -9,6 +9,7 @@
 #include "host/affected.h"
 
 #define PROC_MAX (16 * 1024 * 1024)
+#define FOLLOW_MOST 256 /* names and links on a path's way */
 
 bool
 affected_same(const struct manifest_entry *a, const struct manifest_entry *b)
@@ -20,7 +21,7 @@ affected_same(const struct manifest_entry *a, const struct manifest_entry *b)
 	       str_eq(a->link, b->link);
 }
 
-/* ---- the kernel ---- */
+/* ---- what a boot starts ---- */
 
 static bool
 is_kernel(const char *path)
@@ -30,16 +31,24 @@ is_kernel(const char *path)
 	       str_starts(path, "boot/kernel-");
 }
 
-/* Each kernel of `a` is one of `b`. */
 static bool
-has_kernels_of(const struct manifest *a, const struct manifest *b)
+is_initrd(const char *path)
+{
+	return str_starts(path, "boot/initrd") ||
+	       str_starts(path, "boot/initramfs");
+}
+
+/* Each file of this sort of `a` is one of `b`. */
+static bool
+has_all_of(const struct manifest *a, const struct manifest *b,
+	   bool (*is_sort)(const char *path))
 {
 	size_t i;
 
 	for (i = 0; i < a->len; i++) {
 		const struct manifest_entry *x = &a->entry[i], *y;
 
-		if (!is_kernel(x->path))
+		if (!is_sort(x->path))
 			continue;
 		y = manifest_find(b, x->path);
 		if (!y || !affected_same(x, y))
@@ -51,7 +60,66 @@ has_kernels_of(const struct manifest *a, const struct manifest *b)
 bool
 affected_kernel(const struct manifest *was, const struct manifest *will)
 {
-	return !has_kernels_of(was, will) || !has_kernels_of(will, was);
+	return !has_all_of(was, will, is_kernel) ||
+	       !has_all_of(will, was, is_kernel);
+}
+
+static void
+drop_last(struct buf *path)
+{
+	while (path->len > 0 && path->at[path->len - 1] != '/')
+		path->len--;
+	if (path->len > 0)
+		path->len--;
+}
+
+/* The entry that a path leads to, links followed below the tree's top; NULL:
+ * to none. */
+static const struct manifest_entry *
+follow(const struct manifest *m, const char *path)
+{
+	AUTO_CLEAR(buf) at = { 0 };
+	AUTO_FREE char *left = base_strdup(path);
+	const struct manifest_entry *x = NULL;
+	char *rest = left, *name;
+	int links = 0;
+
+	while ((name = strsep(&rest, "/"))) {
+		if (!*name || str_eq(name, "."))
+			continue;
+		if (str_eq(name, "..")) {
+			drop_last(&at);
+			continue;
+		}
+		buf_printf(&at, "%s%s", at.len ? "/" : "", name);
+		x = manifest_find(m, buf_text(&at));
+		if (x && x->type == 'l') {
+			char *next =
+				base_printf("%s/%s", x->link, rest ? rest : "");
+
+			if (*x->link == '/')
+				at.len = 0;
+			else
+				drop_last(&at);
+			free(left);
+			left = rest = next;
+			x = NULL;
+		}
+		if (links++ == FOLLOW_MOST)
+			return NULL;
+	}
+	return x && x->type == 'h' ? manifest_find(m, x->link) : x;
+}
+
+bool
+affected_start(const struct manifest *was, const struct manifest *will)
+{
+	const struct manifest_entry *a = follow(was, "sbin/init");
+	const struct manifest_entry *b = follow(will, "sbin/init");
+
+	return !has_all_of(was, will, is_initrd) ||
+	       !has_all_of(will, was, is_initrd) || !a || !b ||
+	       !affected_same(a, b);
 }
 
 /* ---- programs ---- */

@@ -12,6 +12,11 @@ bool affected_same(const struct manifest_entry *a,
 /* Does `will` start with another kernel than `was`? */
 bool affected_kernel(const struct manifest *was, const struct manifest *will);
 
+/* Has it another initrd or /sbin/init? Then it is entered live, and on trial
+ * until a boot. (Of several initrds this asks for each, as for kernels: which
+ * one is started is known when the version is there.) */
+bool affected_start(const struct manifest *was, const struct manifest *will);
+
 /* Names of the units (of programs without one: their names) that run files
  * which are others in `will`: list of texts, sorted, each once. Sees all
  * programs only as root. */

@@ -30,6 +30,7 @@ struct change {
 	struct pull_result pulled;
 	/* of change_look */
 	bool kernel;         /* it starts with another kernel */
+	bool start;          /* with another initrd or /sbin/init */
 	uint64_t room, free; /* bytes that it takes, and that there are */
 	/* change_look: names of those that run files that it changes; when it
 	 * was entered live: what runs old files still, {"pid", "name", "unit",

@@ -93,6 +93,7 @@ change_look(struct change *c, const char *to, struct value *changes,
 	if (!bad) {
 		compare(&s, changes);
 		c->kernel = affected_kernel(s.was, s.will);
+		c->start = affected_start(s.was, s.will);
 		bad = look_for_room(c, &s, e);
 		if (c->on->live)
 			c->services = affected_services(s.was, s.will);

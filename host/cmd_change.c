@@ -337,9 +337,11 @@ print_outlook(const struct change *x, const struct value *changes)
 	       count(changes, "changed"), count(changes, "new"),
 	       count(changes, "removed"));
 	printf("It has %s.\n",
-	       x->kernel ? "another kernel: the next boot enters it"
-			 : "the same kernel: it is entered live, "
-			   "without a reboot");
+	       x->kernel  ? "another kernel: the next boot enters it"
+	       : x->start ? "another initrd or init: it is entered live, and "
+			    "on trial\nuntil a boot has proved it"
+			  : "the same kernel: it is entered live, "
+			    "without a reboot");
 	printf("%s to fetch; it takes %s of disk, %s are free.\n", wire, room,
 	       left);
 	printf("Nothing was done: \"edeploy upgrade %s\" does it.\n", x->to);
@@ -367,6 +369,7 @@ test_versions(const struct call *c, struct change *x, struct err *e)
 	value_set_int(v, "room", (int64_t)x->room);
 	value_set_int(v, "free", (int64_t)x->free);
 	value_set(v, "kernel", value_bool(x->kernel));
+	value_set(v, "start", value_bool(x->start));
 	value_set(v, "services",
 		  x->services ? value_copy(x->services) : value_list());
 	value_set(v, "changes", value_copy(changes));

@@ -27,7 +27,8 @@ def hooks(version, post, pre="exit 0"):
             os.unlink(f"{tree}/boot/{name}")
         kernel = "9" if version == "V4" else "1"
         put(f"{tree}/boot/vmlinuz-6.1.{kernel}", f"kernel {kernel}\n")
-        put(f"{tree}/boot/initrd.img-6.1.{kernel}", "initrd\n")
+        put(f"{tree}/boot/initrd.img-6.1.{kernel}",
+            "another\n" if version == "V6" else "initrd\n")
         put(f"{tree}/var/lib/edeploy/{version}/post",
             f"#!/bin/sh\n{post}\n", 0o755)
         put(f"{tree}/var/lib/edeploy/{version}/pre",
@@ -49,6 +50,7 @@ def begin():
     disk.publish("V4", hooks("V4", "cat /usr/bin/tool"))
     disk.publish("V5", hooks("V5", "echo from $EDEPLOY_FROM live=$EDEPLOY_LIVE\n"
                               "test -e /var/lib/healed || kill -9 $PPID"))
+    disk.publish("V6", hooks("V6", "exit 0"))
     disk.install("V1")
     put(disk.root("V1", "/etc/app.conf"), "port = 2\n")
     put(disk.root("V1", "/vol/rows"), "one\n")
@@ -165,6 +167,17 @@ def odd():
           (p.stdout, p.stderr, now, cfg))
     check("taken back",
           disk.inside("rollback")[0] == 0 and disk.cfg()["try"] == "")
+
+
+def outlook():
+    for version, says in (("V2", "the same kernel: it is entered live, without"),
+                          ("V4", "another kernel: the next boot enters it"),
+                          ("V6", "another initrd or init: it is entered live, "
+                           "and on trial\nuntil a boot has proved it.\n")):
+        code, out, err = disk.inside("test-upgrade", version)
+        check(f"test-upgrade {version}: {says[:22]}", code == 0 and
+              f"\nIt has {says}" in out and
+              max(map(len, out.splitlines())) <= 80, out + err)
 
 
 def kernel():
@@ -313,6 +326,7 @@ def prove():
 def main():
     try:
         begin()
+        outlook()
         upgrade()
         failure()
         rollback()
