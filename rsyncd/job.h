@@ -105,7 +105,7 @@ struct job {
 	const char *stage;
 	uint64_t stage_done, stage_all; /* bytes; of fetch: the wire's */
 	uint64_t told_done;
-	int64_t told_ms;
+	int64_t told_ms, moved_ms; /* when bytes came last */
 	double rate;
 };
 

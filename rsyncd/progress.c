@@ -1,9 +1,10 @@
-/* How far a pull is. The rate is of the last seconds, so that a cut wire shows.
- */
+/* How far a pull is. The rate is of the last seconds, so that a cut wire shows;
+ * while nothing comes, nobody knows how long it will take. */
 #include "lib/clock.h"
 #include "rsyncd/job.h"
 
 #define TELL_MS 250
+#define SILENT_MS 2000
 
 static void
 tell(struct job *j, int64_t now)
@@ -11,12 +12,17 @@ tell(struct job *j, int64_t now)
 	struct pull_progress p = { .stage = j->stage, .eta_s = -1 };
 	uint64_t done = __atomic_load_n(&j->stage_done, __ATOMIC_RELAXED);
 	double took = (double)(now - j->told_ms) / 1000;
+	const bool silent = now - j->moved_ms > SILENT_MS;
 	double now_rate;
 
 	if (!j->o->progress)
 		return;
 	now_rate = took > 0 ? (double)(done - j->told_done) / took : j->rate;
-	j->rate = j->rate > 0 ? 0.8 * j->rate + 0.2 * now_rate : now_rate;
+	j->rate = j->rate > 0 && !(silent && now_rate > 0)
+			  ? 0.8 * j->rate + 0.2 * now_rate
+			  : now_rate;
+	if (done != j->told_done)
+		j->moved_ms = now;
 	j->told_ms = now;
 	j->told_done = done;
 	p.bytes = done;
@@ -27,7 +33,7 @@ tell(struct job *j, int64_t now)
 	if (p.percent > 100.0)
 		p.percent = 100.0;
 	p.bytes_per_s = (int64_t)j->rate;
-	if (j->rate >= 1 && j->stage_all >= done)
+	if (j->rate >= 1 && j->stage_all >= done && !silent)
 		p.eta_s = (int64_t)((double)(j->stage_all - done) / j->rate);
 	j->o->progress(j->o->ctx, &p);
 }
@@ -39,7 +45,7 @@ stage_begin(struct job *j, const char *stage, uint64_t all)
 	j->stage_all = all;
 	j->stage_done = j->told_done = 0;
 	j->rate = 0;
-	j->told_ms = clock_boot_ms();
+	j->told_ms = j->moved_ms = clock_boot_ms();
 	tell(j, j->told_ms);
 }
 
