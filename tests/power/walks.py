@@ -103,7 +103,9 @@ class Walk:
         for _ in range(self.rng.randint(0, KILLS)):
             if not self.kill(words, goal):
                 break
-        self.bench.go_on(words, goal, once=True)
+        # given again, a rollback leads further back; an upgrade ends what the
+        # killed one has left to do, as its post
+        self.bench.go_on(words, goal, once=words[0] == "rollback")
         if self.left and self.left[3] is None:
             self.left[3] = (self.host.manifests(), self.host.cfg_text())
 
