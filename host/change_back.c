@@ -14,6 +14,7 @@
 #include "host/change_live.h"
 #include "host/check.h"
 #include "host/history.h"
+#include "host/keep.h"
 #include "host/left.h"
 
 /* ---- may it be ---- */
@@ -251,11 +252,24 @@ go_back(struct change *c, struct err *e)
 	return is_plain(c->to) ? go_to_plain(c, e) : go_to(c, e);
 }
 
+/* A trial was left, and goes as nobody needs it: that comes last. */
+static int
+end_tidying(struct change *c)
+{
+	c->entered = true;
+	c->proved = !*c->on->state.trial;
+	keep_tidy(c->on, NULL, NULL, NULL);
+	unlink(BACK);
+	return 0;
+}
+
 static int
 go_on(struct change *c, struct err *e)
 {
 	if (!c->host->json)
 		printf("going on where it was cut off\n");
+	if (str_eq(c->to, c->on->running) && !versioned_has(c->on, c->from))
+		return end_tidying(c);
 	if (str_eq(c->to, c->on->running)) {
 		if (change_resume(c, true, e) < 0)
 			return -1;

@@ -266,6 +266,15 @@ def goes_back():
     told = " ".join(disk.inside("history")[1].split())
     check("as history tells", told.count("rollback V1 -> V2 live") == 1,
           told)
+    # as one leaves it that was killed while it removed the trial that it left
+    put(f"{disk.sysroot}/run/edeploy/back", f"V2 V9 {cfg['gen']}\n")
+    code, out, err = disk.inside("rollback")
+    check("and one that had a version to remove, no more",
+          code == 0 and "going on where it was cut off" in out and
+          "V2 runs, and is the good version" in out and
+          disk.cfg() == cfg and
+          not os.path.exists(f"{disk.sysroot}/run/edeploy/back"),
+          (out, err, disk.cfg()))
     # as one leaves it that was killed before its move
     gen = int(disk.cfg()["gen"]) + 1
     for left, want in ((gen - 1, "V2"), (gen, "V1")):

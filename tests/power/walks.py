@@ -4,6 +4,7 @@ host from version to version, where `edeploy` is killed once and again before a
 system call that is drawn, and given again until it ends. It must end where it
 would have ended unkilled, and what was left at some kill must boot."""
 import argparse
+import os
 import random
 import secrets
 import sys
@@ -27,6 +28,7 @@ class Walk:
         self.bench, self.host = bench, bench.host
         self.rng = random.Random(seed)
         self.counts, self.told = {}, []
+        self.cut = False  # the last one was killed
         # where it is judged, and what was legal there
         self.left = None
 
@@ -84,6 +86,7 @@ class Walk:
         versions = self.host.manifests()
         count, code, said = self.host.run(at, words)
         self.told[-1] += f" killed at {at}"
+        self.cut = code == 137
         if code != 137:
             self.told[-1] += f": ended with {code} after {count}"
             self.counts[words[0]] = count
@@ -93,6 +96,14 @@ class Walk:
             self.left = [versions, text, self.host.cfg_text(), None]
         return self.host.outcome() != goal
 
+    def is_cut_off(self, words):
+        """What an outcome shows may be there before the command's end, and it
+        is given again: an upgrade has its post to run. A rollback that has
+        nothing left to do leads further back, as it should."""
+        return self.cut and (words[0] != "rollback" or (
+            isinstance(self.host, Live) and os.path.exists(
+                f"{self.host.seen()}/run/edeploy/back")))
+
     def step(self):
         words, goal = self.rng.choice(self.choices())
         if words is None:
@@ -100,12 +111,13 @@ class Walk:
             self.host.boot(self.host.outcome()[1])
             return
         self.told.append(" ".join(words))
+        self.cut = False
         for _ in range(self.rng.randint(0, KILLS)):
             if not self.kill(words, goal):
                 break
-        # given again, a rollback leads further back; an upgrade ends what the
-        # killed one has left to do, as its post
-        self.bench.go_on(words, goal, once=words[0] == "rollback")
+        if self.is_cut_off(words):
+            self.host.run(0, words)
+        self.bench.go_on(words, goal, once=True)
         if self.left and self.left[3] is None:
             self.left[3] = (self.host.manifests(), self.host.cfg_text())
 
