@@ -7,7 +7,7 @@
 
 #define SMALL (8UL << 20) /* a result */
 #define PREFIX (12UL << 20)
-#define BATCHES (40UL << 20) /* of all lanes together */
+#define BATCHES (16UL << 20) /* of all lanes together */
 #define BATCH_MOST 64
 
 struct batch {
