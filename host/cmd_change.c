@@ -120,10 +120,15 @@ print_outcome(const struct change *x)
 		say = base_printf("The next boot enters the old root as it was "
 				  "converted, with today's /var and /home: "
 				  "\"reboot\" when it suits you.");
-	else if (x->proved)
+	else if (x->proved && *s->prev)
 		say = base_printf("%s runs, and is the good version. \"edeploy "
 				  "rollback\" goes back to %s.",
-				  x->to, x->from);
+				  x->to,
+				  str_eq(s->prev, VERSIONED_PLAIN)
+					  ? "the old root"
+					  : s->prev);
+	else if (x->proved)
+		say = base_printf("%s runs, and is the good version.", x->to);
 	else if (x->entered)
 		say = base_printf("%s runs. It starts with another kernel, "
 				  "initrd, init or arguments than %s, so it is "

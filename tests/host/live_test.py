@@ -196,9 +196,14 @@ def kernel():
     code, out, err = disk.inside("upgrade", "V2")
     check("one trial at a time", code == 1 and "V4 is on trial" in err, err)
     code, out, err = disk.inside("rollback", "--live")
+    prev = disk.cfg()["prev"]
     check("a trial is left live",
           code == 0 and running() == "tool V1\n" and
           disk.cfg()["good"] == "V1" and disk.cfg()["try"] == "", out + err)
+    check("and the way back is told, which is not the trial",
+          "V1 runs, and is the good version." in out and
+          "goes back to V4" not in out and
+          ("goes back to " + prev if prev else "V1 runs") in out, (out, prev))
 
 
 def cut_off():
@@ -271,8 +276,8 @@ def goes_back():
     code, out, err = disk.inside("rollback")
     check("and one that had a version to remove, no more",
           code == 0 and "going on where it was cut off" in out and
-          "V2 runs, and is the good version" in out and
-          disk.cfg() == cfg and
+          "V2 runs, and is the good version. \"edeploy rollback\" goes back "
+          "to V1." in " ".join(out.split()) and disk.cfg() == cfg and
           not os.path.exists(f"{disk.sysroot}/run/edeploy/back"),
           (out, err, disk.cfg()))
     # as one leaves it that was killed before its move
