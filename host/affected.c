@@ -80,11 +80,11 @@ follow(const struct manifest *m, const char *path)
 {
 	AUTO_CLEAR(buf) at = { 0 };
 	AUTO_FREE char *left = base_strdup(path);
-	const struct manifest_entry *x = NULL;
-	char *rest = left, *name;
-	int links = 0;
+	const struct manifest_entry *x;
+	char *rest = left, *name, *next;
+	int steps = 0;
 
-	while ((name = strsep(&rest, "/"))) {
+	while ((name = strsep(&rest, "/")) && steps++ < FOLLOW_MOST) {
 		if (!*name || str_eq(name, "."))
 			continue;
 		if (str_eq(name, "..")) {
@@ -93,21 +93,17 @@ follow(const struct manifest *m, const char *path)
 		}
 		buf_printf(&at, "%s%s", at.len ? "/" : "", name);
 		x = manifest_find(m, buf_text(&at));
-		if (x && x->type == 'l') {
-			char *next =
-				base_printf("%s/%s", x->link, rest ? rest : "");
-
-			if (*x->link == '/')
-				at.len = 0;
-			else
-				drop_last(&at);
-			free(left);
-			left = rest = next;
-			x = NULL;
-		}
-		if (links++ == FOLLOW_MOST)
-			return NULL;
+		if (!x || x->type != 'l')
+			continue;
+		if (*x->link == '/')
+			at.len = 0;
+		else
+			drop_last(&at);
+		next = base_printf("%s/%s", x->link, rest ? rest : "");
+		free(left);
+		left = rest = next;
 	}
+	x = name ? NULL : manifest_find(m, buf_text(&at));
 	return x && x->type == 'h' ? manifest_find(m, x->link) : x;
 }
 
