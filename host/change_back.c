@@ -287,17 +287,17 @@ int
 change_rollback(struct change *c, struct err *e)
 {
 	AUTO_CLEAR(lock) l = LOCK_NONE;
-	bool trial;
+	bool trial, cut;
 	int bad;
 
 	if (versioned_lock(c->on, &l, e) < 0 || versioned_refresh(c->on, e) < 0)
 		return -1;
 	snprintf(c->from, sizeof(c->from), "%s", c->on->running);
 	trial = *c->on->state.trial;
-	bad = is_cut_off(c) ? go_on(c, e)
-	      : trial       ? give_up_trial(c, e)
-			    : go_back(c, e);
-	if (!bad && trial && c->on->live)
+	cut = is_cut_off(c);
+	bad = cut ? go_on(c, e) : trial ? give_up_trial(c, e) : go_back(c, e);
+	/* what was cut off may have left a trial */
+	if (!bad && (trial || cut) && c->on->live)
 		watchdog_stop();
 	return bad && *c->to ? change_failed(c, "rollback", e) : bad;
 }

@@ -273,6 +273,7 @@ def goes_back():
           told)
     # as one leaves it that was killed while it removed the trial that it left
     put(f"{disk.sysroot}/run/edeploy/back", f"V2 V9 {cfg['gen']}\n")
+    put(f"{disk.sysroot}/run/edeploy/watchdog", "60\n")  # of its first start
     code, out, err = disk.inside("rollback")
     check("and one that had a version to remove, no more",
           code == 0 and "going on where it was cut off" in out and
@@ -280,6 +281,8 @@ def goes_back():
           "to V1." in " ".join(out.split()) and disk.cfg() == cfg and
           not os.path.exists(f"{disk.sysroot}/run/edeploy/back"),
           (out, err, disk.cfg()))
+    check("the watchdog of that trial is stopped, too",
+          not os.path.exists(f"{disk.sysroot}/run/edeploy/watchdog"))
     # as one leaves it that was killed before its move
     gen = int(disk.cfg()["gen"]) + 1
     for left, want in ((gen - 1, "V2"), (gen, "V1")):
