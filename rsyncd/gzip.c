@@ -10,6 +10,7 @@
 
 #include "rsyncd/gnuzip.h"
 #include "rsyncd/gzip.h"
+#include "rsyncd/spool.h"
 
 #define ROOM (64UL << 10)
 
@@ -260,41 +261,15 @@ gzip_maker_free(struct gzip_maker *m)
 
 /* ---- find ---- */
 
-struct same {
-	int fd;
-	uint64_t at, size;
-	bool differs; /* it is another file, which is no failure */
-	unsigned char room[ROOM];
-};
-
-static int
-compare(void *ctx, const void *bytes, size_t len, struct err *e)
-{
-	struct same *s = ctx;
-	const char *from = bytes;
-
-	while (len > 0 && !s->differs) {
-		size_t step = len < sizeof(s->room) ? len : sizeof(s->room);
-		ssize_t got = pread(s->fd, s->room, step, (off_t)s->at);
-
-		s->differs = got != (ssize_t)step ||
-			     memcmp(s->room, from, step) != 0;
-		s->at += step;
-		from += step;
-		len -= step;
-	}
-	return s->differs ? err_set(e, ERR_INPUT, "differs") : 0;
-}
-
 /* Does this level give the file? 1, 0, or -1. */
 static int
-try_way(struct same *s, int raw_fd, uint64_t raw, const struct gzip_way *way,
-	struct err *e)
+try_way(struct spool_same *s, int raw_fd, uint64_t raw,
+	const struct gzip_way *way, struct err *e)
 {
 	AUTO_FREE char *room = base_alloc(ROOM);
 	struct gzip_maker *m =
 		gzip_maker_new(way->level, way->mem_level, way->header,
-			       way->header_len, compare, s);
+			       way->header_len, spool_compare, s);
 	uint64_t at = 0;
 	ssize_t got = 1;
 	int bad = 0;
@@ -324,7 +299,7 @@ gzip_find(int fd, uint64_t size, int raw_fd, uint64_t raw, struct gzip_way *way,
 	/* by how often they are met: gzip's default, its best, its fastest */
 	static const int levels[] = { 6, 9, 1, 2, 3, 4, 5, 7, 8 };
 	static const int mem_levels[] = { 8, GZIP_GNU, 9 };
-	AUTO_FREE struct same *s = base_alloc(sizeof(*s));
+	AUTO_FREE struct spool_same *s = base_alloc(sizeof(*s));
 	ssize_t head = pread(fd, s->room, sizeof(s->room), 0);
 	size_t i;
 	int got;

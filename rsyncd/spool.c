@@ -57,6 +57,25 @@ read_at(int fd, uint64_t at, void *room, size_t len, struct err *e)
 }
 
 int
+spool_compare(void *same, const void *bytes, size_t len, struct err *e)
+{
+	struct spool_same *s = same;
+	const char *from = bytes;
+
+	while (len > 0 && !s->differs) {
+		size_t step = len < sizeof(s->room) ? len : sizeof(s->room);
+
+		s->differs = pread(s->fd, s->room, step, (off_t)s->at) !=
+				     (ssize_t)step ||
+			     memcmp(s->room, from, step) != 0;
+		s->at += step;
+		from += step;
+		len -= step;
+	}
+	return s->differs ? err_set(e, ERR_INPUT, "differs") : 0;
+}
+
+int
 spool_add(struct spool *s, const void *bytes, size_t len, struct err *e)
 {
 	if (s->fd < 0 && s->len + len <= SPOOL_MEM) {

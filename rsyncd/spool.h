@@ -1,6 +1,7 @@
 #ifndef RSYNCD_SPOOL_H
 #define RSYNCD_SPOOL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "lib/buf.h"
@@ -12,6 +13,18 @@ int spool_file(int dirfd, struct err *e);
 
 /* Read exactly `len` bytes at `at`. ERR_SYS, also when the file is shorter. */
 int read_at(int fd, uint64_t at, void *room, size_t len, struct err *e);
+
+/* A sink that compares what it gets with a file, from `at` on. What differs, or
+ * cannot be read, is ERR_INPUT with `differs` set, which is no failure of who
+ * asks; nothing differed and at == size in the end: it is the same file. */
+#define SPOOL_SAME_ROOM 65536
+struct spool_same {
+	int fd; /* by the caller, as its size */
+	uint64_t at, size;
+	bool differs;
+	unsigned char room[SPOOL_SAME_ROOM];
+};
+int spool_compare(void *same, const void *bytes, size_t len, struct err *e);
 
 /* Bytes that wait for their turn: in memory while they are few, else in a file
  * without a name. `{ .dirfd = dirfd, .fd = -1 }` is empty. */

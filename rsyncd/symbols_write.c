@@ -221,32 +221,6 @@ symbols_maker_free(struct symbols_maker *m)
 
 /* ---- is it the same? ---- */
 
-struct same {
-	int fd;
-	uint64_t at, size;
-	bool differs;
-	char room[ROOM];
-};
-
-static int
-compare(void *ctx, const void *bytes, size_t len, struct err *e)
-{
-	struct same *s = ctx;
-	const char *from = bytes;
-
-	while (len > 0 && !s->differs) {
-		size_t step = len < sizeof(s->room) ? len : sizeof(s->room);
-
-		s->differs = pread(s->fd, s->room, step, (off_t)s->at) !=
-				     (ssize_t)step ||
-			     memcmp(s->room, from, step) != 0;
-		s->at += step;
-		from += step;
-		len -= step;
-	}
-	return s->differs ? err_set(e, ERR_INPUT, "differs") : 0;
-}
-
 static int
 feed_file(struct symbols_maker *m, int fd, uint64_t size, struct err *e)
 {
@@ -266,8 +240,8 @@ feed_file(struct symbols_maker *m, int fd, uint64_t size, struct err *e)
 int
 symbols_check(int fd, uint64_t size, int text_fd, uint64_t text, struct err *e)
 {
-	AUTO_FREE struct same *s = base_alloc(sizeof(*s));
-	struct symbols_maker *m = symbols_maker_new(compare, s);
+	AUTO_FREE struct spool_same *s = base_alloc(sizeof(*s));
+	struct symbols_maker *m = symbols_maker_new(spool_compare, s);
 	int got;
 
 	s->fd = fd;
