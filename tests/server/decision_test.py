@@ -270,6 +270,7 @@ class Second:
     log = Server.log
     read_log = Server.read_log
     ask = Server.ask
+    has_sent = Server.has_sent
     upload = Server.upload
     upload_text = Server.upload_text
     events = Server.events

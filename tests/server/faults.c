@@ -89,7 +89,7 @@ static void
 wait_while_held(void)
 {
 	while (atomic_load(&faults->held))
-		usleep(1000);
+		usleep(20000);
 }
 
 /* 0: go on; else how it fails. */

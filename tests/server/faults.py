@@ -50,7 +50,7 @@ class Disk:
 
 class Server(d.Server):
     def __init__(self, programs, shim, state, cmdb, disk_path):
-        self.disk = Disk(disk_path)
+        self.disk, self.sent = Disk(disk_path), []
         self.env = {**os.environ, "LD_PRELOAD": shim,
                     "EDEPLOY_FAULTS": disk_path,
                     "ASAN_OPTIONS": "verify_asan_link_order=0"}
@@ -62,6 +62,44 @@ class Server(d.Server):
             return self.upload(run, n, more=more)[:2]
         except (OSError, http.client.HTTPException) as e:
             return None, repr(e)
+
+    def has_sent(self):
+        self.sent.append(time.monotonic())
+
+    def idle(self):
+        """It has read all that it was sent, and has no more to do until
+        something changes. A server that only was given no processor for a
+        while is none: its threads are not asleep."""
+        was = self.used()
+        time.sleep(0.5)
+        return was is not None and was == self.used() and not self.unread()
+
+    def used(self):
+        """Ticks of each thread, None while one of them runs."""
+        out = {}
+        try:
+            for task in os.listdir(f"/proc/{self.proc.pid}/task"):
+                with open(f"/proc/{self.proc.pid}/task/{task}/stat") as f:
+                    fields = f.read().rsplit(")", 1)[1].split()
+                if fields[0] != "S":
+                    return None
+                out[task] = fields[11:13]
+        except (FileNotFoundError, ProcessLookupError):
+            return None  # a thread that just ended
+        return out
+
+    def unread(self):
+        """Bytes that wait in its sockets, or on their way there."""
+        port, waiting = f":{self.port:04X}", 0
+        with open(f"/proc/{self.proc.pid}/net/tcp") as f:
+            for line in f.readlines()[1:]:
+                _, here, there, _, queues = line.split()[:5]
+                tx, rx = (int(n, 16) for n in queues.split(":"))
+                if here.endswith(port):
+                    waiting += rx
+                elif there.endswith(port):
+                    waiting += tx
+        return waiting
 
     def restart_dead(self):
         self.proc.wait(20)
