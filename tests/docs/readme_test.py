@@ -6,10 +6,13 @@ out."""
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))))
+from ports import free_port  # noqa: E402
 
 TOP, BUILD = (os.path.abspath(p) for p in sys.argv[1:3])
 
@@ -31,12 +34,6 @@ def steps(text):
         elif block:
             found[-1][1] += line + "\n"
     return [(command, out.rstrip("\n")) for command, out in found]
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return str(s.getsockname()[1])
 
 
 def mark(n):
@@ -69,7 +66,7 @@ def type_in(commands, home):
 
 def main():
     with open(f"{TOP}/README") as f:
-        text = f.read().replace("8080", free_port())
+        text = f.read().replace("8080", str(free_port()))
     all_steps = steps(text)
     with tempfile.TemporaryDirectory(prefix="edeploy-readme-") as home:
         came = type_in([c for c, _ in all_steps], home)

@@ -6,7 +6,6 @@ import atexit
 import hashlib
 import json
 import os
-import random
 import re
 import shutil
 import signal
@@ -21,6 +20,7 @@ sys.path[:0] = [HERE, os.path.dirname(HERE)]
 from made import (CACHE, ROOT, TOP, TREES, as_root, boot_files,  # noqa: E402, F401
                   build_boot, programs_of, published, run_as_root, tree_key,
                   tree_top)
+from ports import free_port  # noqa: E402, F401
 from tap import Tap  # noqa: E402, F401
 
 HOST = "192.168.122.2"  # where QEMU's user network has this machine
@@ -31,19 +31,6 @@ PATIENCE = 3
 
 # Who ends a test ends its machines.
 signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))
-
-
-def free_port():
-    """Below those that connections get by themselves: until its server starts,
-    nobody who connects takes it, nor a test that runs beside this one."""
-    while True:
-        port = random.randrange(10000, 32000)
-        with socket.socket() as s:
-            try:
-                s.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        return port
 
 
 class Process:

@@ -14,6 +14,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
+from ports import free_port  # noqa: E402
 from tap import check, end  # noqa: E402
 
 EDEPLOY = os.path.abspath(sys.argv[1])
@@ -109,9 +110,7 @@ def make_root(port):
 
 
 def start_daemon():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port = s.getsockname()[1]
+    port = free_port()
     me = "root" if os.getuid() == 0 else str(os.getuid())
     put(f"{TOP}/rsyncd.conf",
         f"use chroot = no\nread only = yes\nlist = no\n"

@@ -13,6 +13,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
+from ports import free_port  # noqa: E402
 from tap import check, end  # noqa: E402
 
 DIR = tempfile.mkdtemp(prefix="rsyncd_test.")
@@ -36,9 +37,7 @@ class Daemon:
         text = subprocess.run([CONF, TOP], check=True, capture_output=True,
                               text=True, **self.drop).stdout
         put(f"{DIR}/conf", text)
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            self.port = s.getsockname()[1]
+        self.port = free_port()
         self.proc = subprocess.Popen(
             ["rsync", "--daemon", "--no-detach", f"--config={DIR}/conf",
              "--address=127.0.0.1", f"--port={self.port}", "--log-file=" +

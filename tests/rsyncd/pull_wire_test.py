@@ -22,8 +22,9 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.dirname(HERE)]
+from ports import free_port  # noqa: E402
 from tap import check, end  # noqa: E402
-from wire_lab import Program, Wire, free_port  # noqa: E402
+from wire_lab import Program, Wire  # noqa: E402
 
 EDEPLOYD, CTL, CACHE_CONF = map(os.path.abspath, sys.argv[1:4])
 random.seed(4)

@@ -16,6 +16,7 @@ import traceback
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.dirname(HERE)]
 import history  # noqa: E402
+from ports import free_port  # noqa: E402
 from tap import check, end  # noqa: E402, F401
 
 
@@ -80,9 +81,7 @@ class Server:
             f.write(text)
 
     def start(self):
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            self.port = s.getsockname()[1]
+        self.port = free_port()
         self.proc = subprocess.Popen(
             [self.programs[0], "-c", f"{self.dir}/conf", "--listen",
              f"127.0.0.1:{self.port}"], stderr=subprocess.PIPE, text=True,

@@ -5,7 +5,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -14,6 +13,7 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import decision as d  # noqa: E402
 from decision import Server, check  # noqa: E402
+from ports import free_port  # noqa: E402
 
 CMDB = ("[\n {'ip': '10.0.0.1'}, # rack 1\n"
         " {'ip': '10.0.0.2', 'hostname': 'two'},\n]\n")
@@ -254,9 +254,7 @@ class Second:
         self.first, self.history = first, first.history
 
     def __enter__(self):
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            self.port = s.getsockname()[1]
+        self.port = free_port()
         self.proc = subprocess.Popen(
             [self.programs[0], "-c", f"{self.dir}/conf2", "--listen",
              f"127.0.0.1:{self.port}"], stderr=subprocess.PIPE, text=True)

@@ -20,6 +20,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
+from ports import free_port  # noqa: E402
 from tap import check, end  # noqa: E402
 
 H = "0123456789abcdef" * 4  # the server looks at names, not at contents
@@ -27,12 +28,6 @@ V = "D12-F.1.0.0"
 PACK = f"mysql/{V}/full-{H}.pack"
 FOREVER = "public, max-age=31536000, immutable"
 BYTES = os.urandom(6 << 20)  # more than one slice of the cache
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 class Program:

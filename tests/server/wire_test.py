@@ -22,6 +22,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
+from ports import free_port  # noqa: E402
 from tap import check, end  # noqa: E402
 
 RUN = "0123456789abcdef0123456789abcdef"
@@ -90,12 +91,6 @@ class Server:
         log = open(self.log).read()
         shutil.rmtree(self.dir)
         return log
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 class Behind(Server):
