@@ -191,9 +191,7 @@ layout_holding(const struct layout *l, const char *path)
 	for (i = 1; i < l->len; i++) {
 		size_t len = strlen(l->mounts[i].where);
 
-		if (len > longest &&
-		    strncmp(path, l->mounts[i].where, len) == 0 &&
-		    (path[len] == '/' || !path[len])) {
+		if (len > longest && path_is_within(path, l->mounts[i].where)) {
 			best = &l->mounts[i];
 			longest = len;
 		}

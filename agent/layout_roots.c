@@ -56,14 +56,6 @@ unfit_root(const struct layout_mount *m, const char *sys)
 	return unfit_node(m->node, sys);
 }
 
-static bool
-is_below(const char *path, const char *dir)
-{
-	size_t len = strlen(dir);
-
-	return strncmp(path, dir, len) == 0 && path[len] == '/';
-}
-
 /* What a version has of its own below a file system that is mounted over
  * it would be covered at each boot. */
 static const char *
@@ -73,8 +65,7 @@ covered_by(const struct classes *c, const char *path)
 
 	for (i = 0; i < c->len; i++)
 		if (c->row[i].class != CLASS_STATE &&
-		    (is_below(c->row[i].path, path) ||
-		     str_eq(c->row[i].path, path)))
+		    path_is_within(c->row[i].path, path))
 			return c->row[i].path;
 	return NULL;
 }
@@ -91,7 +82,7 @@ is_system(const char *path)
 	size_t i;
 
 	for (i = 0; i < ARRAY_LEN(dirs); i++)
-		if (str_eq(path, dirs[i]) || is_below(path, dirs[i]))
+		if (path_is_within(path, dirs[i]))
 			return true;
 	return false;
 }

@@ -15,14 +15,6 @@
 
 #include "host/convert.h"
 
-static bool
-is_below(const char *path, const char *dir)
-{
-	size_t len = strlen(dir);
-
-	return strncmp(path, dir, len) == 0 && path[len] == '/';
-}
-
 /* ---- the disk ---- */
 
 /* A partition of a disk that firmware shows to GRUB, and not of one that is
@@ -74,7 +66,7 @@ is_apart(const char *path)
 	size_t i;
 
 	for (i = 0; i < ARRAY_LEN(dirs); i++)
-		if (str_eq(path, dirs[i]) || is_below(path, dirs[i]))
+		if (path_is_within(path, dirs[i]))
 			return true;
 	return false;
 }
@@ -89,8 +81,7 @@ splits(const struct classes *c, const char *path)
 		return path;
 	for (i = 0; i < c->len; i++)
 		if (c->row[i].class != CLASS_STATE &&
-		    (str_eq(c->row[i].path, path) ||
-		     is_below(c->row[i].path, path)))
+		    path_is_within(c->row[i].path, path))
 			return c->row[i].path;
 	return NULL;
 }
@@ -134,7 +125,8 @@ convert_covered(const struct mounts *m, const struct enter_places *places)
 	for (i = 0; i < m->len; i++)
 		for (k = 0; k < places->len; k++)
 			if (places->at[k].state &&
-			    is_below(m->at[i].where + 1, places->at[k].path))
+			    path_is_below(m->at[i].where + 1,
+					  places->at[k].path))
 				return m->at[i].where;
 	return NULL;
 }

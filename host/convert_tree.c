@@ -29,14 +29,6 @@ struct building {
 
 /* ---- what goes along ---- */
 
-static bool
-is_at_or_below(const char *path, const char *dir)
-{
-	size_t len = strlen(dir);
-
-	return strncmp(path, dir, len) == 0 && (path[len] == '/' || !path[len]);
-}
-
 /* Something is mounted there: by the kernel, or what is the machine's own. */
 static bool
 is_mount_point(const struct building *b, const char *path)
@@ -60,7 +52,7 @@ is_wanted_of_state(const struct classes *c, const char *path)
 	for (i = 0; i < c->len; i++)
 		if (str_eq(c->row[i].path, path) ||
 		    (c->row[i].class != CLASS_STATE &&
-		     is_at_or_below(c->row[i].path, path)))
+		     path_is_within(c->row[i].path, path)))
 			return true;
 	return false;
 }
@@ -80,9 +72,9 @@ static bool
 is_copied(const struct building *b, const char *path)
 {
 	return classes_of(b->classes, path) == CLASS_MERGED ||
-	       is_at_or_below(path, "var") ||
-	       is_at_or_below(path, "boot/grub") ||
-	       is_at_or_below(path, "boot/grub2");
+	       path_is_within(path, "var") ||
+	       path_is_within(path, "boot/grub") ||
+	       path_is_within(path, "boot/grub2");
 }
 
 /* ---- one entry ---- */

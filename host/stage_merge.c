@@ -15,23 +15,13 @@
 #include "host/late.h"
 #include "host/stage.h"
 
-/* `path` is `prefix` or below it. */
-static bool
-is_below(const char *path, const char *prefix)
-{
-	size_t len = strlen(prefix);
-
-	return strncmp(path, prefix, len) == 0 &&
-	       (path[len] == '/' || !path[len]);
-}
-
 /* All but the way to the folder and what is in it. */
 static bool
 skip(void *ctx, const char *path)
 {
 	const char *prefix = ctx;
 
-	return !is_below(path, prefix) && !is_below(prefix, path) &&
+	return !path_is_within(path, prefix) && !path_is_within(prefix, path) &&
 	       !str_eq(path, ".");
 }
 

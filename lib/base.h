@@ -76,4 +76,19 @@ str_starts(const char *s, const char *head)
 /* `s` ends with `tail`. */
 bool str_ends(const char *s, const char *tail);
 
+/* The path `path` lies below the folder `dir`: as texts, both clean, with no
+ * "/" at their end. */
+static inline bool
+path_is_below(const char *path, const char *dir)
+{
+	return str_starts(path, dir) && path[strlen(dir)] == '/';
+}
+
+/* It is that folder, or lies below it. */
+static inline bool
+path_is_within(const char *path, const char *dir)
+{
+	return str_eq(path, dir) || path_is_below(path, dir);
+}
+
 #endif

@@ -140,15 +140,6 @@ classes_clear(struct classes *c)
 
 /* ---- what they say ---- */
 
-static bool
-covers(const char *above, const char *path)
-{
-	size_t len = strlen(above);
-
-	return strncmp(above, path, len) == 0 &&
-	       (path[len] == '/' || !path[len]);
-}
-
 /* The row that decides for `path`, but for its own when `above`. */
 static const struct class_row *
 decides(const struct classes *c, const char *path, bool above)
@@ -159,7 +150,7 @@ decides(const struct classes *c, const char *path, bool above)
 	for (i = 0; i < c->len; i++) {
 		const struct class_row *r = &c->row[i];
 
-		if (covers(r->path, path) &&
+		if (path_is_within(path, r->path) &&
 		    !(above && str_eq(r->path, path)) &&
 		    (!best || strlen(r->path) > strlen(best->path)))
 			best = r;
@@ -182,7 +173,7 @@ classes_merged_top(const struct classes *c, size_t row)
 
 	for (i = 0; i < c->len; i++)
 		if (i != row && c->row[i].class == CLASS_MERGED &&
-		    covers(c->row[i].path, c->row[row].path))
+		    path_is_within(c->row[row].path, c->row[i].path))
 			return false;
 	return c->row[row].class == CLASS_MERGED;
 }

@@ -173,14 +173,6 @@ root_id(const struct mounts *m)
 	return root ? root->id : -1;
 }
 
-static bool
-is_below(const char *path, const char *dir)
-{
-	size_t len = strlen(dir);
-
-	return strncmp(path, dir, len) == 0 && path[len] == '/';
-}
-
 /* Below a state place that the old version had as its own folder: mounted once
  * that is. */
 static bool
@@ -193,7 +185,7 @@ comes_later(const struct live_opts *o, const struct mounts *m,
 		const struct enter_place *p = &o->places->at[i];
 		AUTO_FREE char *place = base_printf("/%s", p->path);
 
-		if (p->state && is_below(where + 1, p->path) &&
+		if (p->state && path_is_below(where + 1, p->path) &&
 		    !is_mounted(o, m, place))
 			return true;
 	}
@@ -230,7 +222,7 @@ put_later(const struct mounts *m, const char *place, struct err *e)
 
 	for (i = 0; i < m->len; i++)
 		if (m->at[i].parent == root &&
-		    is_below(m->at[i].where, place) &&
+		    path_is_below(m->at[i].where, place) &&
 		    bind_into(m->at[i].where, m->at[i].where, MS_REC, e) < 0)
 			return -1;
 	return 0;
@@ -274,10 +266,11 @@ changes_below(const struct live_opts *o, const struct mounts *m,
 	size_t i;
 
 	for (i = 0; i < o->places->len; i++)
-		if (is_below(o->places->at[i].path, where + 1))
+		if (path_is_below(o->places->at[i].path, where + 1))
 			return true;
 	for (i = 0; i < m->len; i++)
-		if (is_below(m->at[i].where, where) && !is_kept(o, &m->at[i]))
+		if (path_is_below(m->at[i].where, where) &&
+		    !is_kept(o, &m->at[i]))
 			return true;
 	return false;
 }
@@ -306,7 +299,7 @@ covers(const struct live_opts *o, const struct mounts *m, size_t i)
 	size_t k;
 
 	for (k = i + 1; k < m->len; k++)
-		if ((is_below(m->at[k].where, m->at[i].where) ||
+		if ((path_is_below(m->at[k].where, m->at[i].where) ||
 		     str_eq(m->at[k].where, m->at[i].where)) &&
 		    is_kept(o, &m->at[k]))
 			return &m->at[k];

@@ -135,18 +135,9 @@ struct side {
 };
 
 static bool
-is_below(const char *path, const char *prefix)
-{
-	size_t len = strlen(prefix);
-
-	return strncmp(path, prefix, len) == 0 &&
-	       (path[len] == '/' || !path[len]);
-}
-
-static bool
 is_asked_for(const struct side *s, const char *path)
 {
-	return is_below(path, s->prefix) &&
+	return path_is_within(path, s->prefix) &&
 	       (!s->classes || classes_of(s->classes, path) == CLASS_MERGED);
 }
 

@@ -208,14 +208,12 @@ check_mounts(const char *view, struct err *e)
 {
 	AUTO_FREE char *real = realpath(view, NULL);
 	AUTO_CLEAR(mounts) m = { 0 };
-	size_t i, len;
+	size_t i;
 
 	if (!real || mounts_read(&m, e) < 0)
 		return real ? -1 : err_sys(e, "%s", view);
-	len = strlen(real);
 	for (i = 0; i < m.len; i++)
-		if (str_starts(m.at[i].where, real) &&
-		    (m.at[i].where[len] == '/' || m.at[i].where[len] == '\0'))
+		if (path_is_within(m.at[i].where, real))
 			return err_set(e, ERR_REFUSED,
 				       "%s is mounted in a view that is to be "
 				       "removed: unmount it, and try again",

@@ -38,6 +38,20 @@ static const struct {
 	{ "x", "", true },
 };
 
+static const struct {
+	const char *path, *dir;
+	bool below, within;
+} folders[] = {
+	{ "var/lib", "var", true, true },
+	{ "var/lib/dpkg", "var", true, true },
+	{ "var", "var", false, true },
+	{ "var", "var/lib", false, false },
+	{ "variable/lib", "var", false, false },
+	{ "va", "var", false, false },
+	{ "/boot", "", true, true },
+	{ "boot", "", false, false },
+};
+
 static void *
 ask_overflow(void)
 {
@@ -95,6 +109,12 @@ main(void)
 	for (i = 0; i < ARRAY_LEN(starts); i++)
 		CHECK(i, str_starts(starts[i].text, starts[i].head) ==
 				 starts[i].want);
+	for (i = 0; i < ARRAY_LEN(folders); i++) {
+		CHECK(i, path_is_below(folders[i].path, folders[i].dir) ==
+				 folders[i].below);
+		CHECK(i, path_is_within(folders[i].path, folders[i].dir) ==
+				 folders[i].within);
+	}
 	CHECK(0, zero && none);
 	for (i = 0; i < 16; i++)
 		CHECK(i, zeroed[i] == 0);
