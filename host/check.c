@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "lib/beneath.h"
 #include "lib/file.h"
 
 #include "rsyncd/dress.h"
@@ -204,12 +205,12 @@ static int
 mend_name(struct mending *m, const struct manifest_entry *x, struct err *e)
 {
 	const char *base, *first;
-	AUTO_CLOSE int parent = copy_parent(m->to, x->path, &base, e);
+	AUTO_CLOSE int parent = open_parent(m->to, x->path, &base, e);
 	AUTO_CLOSE int other = -1;
 
 	if (parent < 0)
 		return -1;
-	other = copy_parent(m->to, x->link, &first, e);
+	other = open_parent(m->to, x->link, &first, e);
 	if (other < 0)
 		return -1;
 	if ((unlinkat(parent, base, 0) < 0 && errno != ENOENT) ||
@@ -225,7 +226,7 @@ mend_file(struct mending *m, const struct manifest_entry *x, struct err *e)
 {
 	const struct manifest *tree = m->k->tree;
 	const char *base;
-	AUTO_CLOSE int parent = copy_parent(m->to, x->path, &base, e);
+	AUTO_CLOSE int parent = open_parent(m->to, x->path, &base, e);
 	size_t i;
 	int bad;
 
@@ -245,7 +246,7 @@ static int
 mend_folder(struct mending *m, const struct manifest_entry *x, struct err *e)
 {
 	const char *base;
-	AUTO_CLOSE int parent = copy_parent(m->to, x->path, &base, e);
+	AUTO_CLOSE int parent = open_parent(m->to, x->path, &base, e);
 	AUTO_CLOSE int fd = -1;
 	struct stat st;
 
@@ -268,7 +269,7 @@ static int
 mend_special(struct mending *m, const struct manifest_entry *x, struct err *e)
 {
 	const char *base;
-	AUTO_CLOSE int parent = copy_parent(m->to, x->path, &base, e);
+	AUTO_CLOSE int parent = open_parent(m->to, x->path, &base, e);
 
 	if (parent < 0)
 		return -1;

@@ -89,7 +89,7 @@ put_file(struct building *b, const struct manifest_entry *m, struct err *e)
 	b->bytes += copied ? m->size : 0;
 	if (b->out < 0)
 		return 0;
-	parent = copy_parent(b->out, m->path, &base, e);
+	parent = open_parent(b->out, m->path, &base, e);
 	if (parent < 0)
 		return -1;
 	if (copied)

@@ -59,7 +59,7 @@ static int
 put(const struct carrying *c, const struct manifest_entry *m, struct err *e)
 {
 	const char *base;
-	AUTO_CLOSE int parent = copy_parent(c->to, m->path, &base, e);
+	AUTO_CLOSE int parent = open_parent(c->to, m->path, &base, e);
 	struct stat st;
 
 	if (parent < 0)
@@ -82,7 +82,7 @@ has_no_place(const struct carrying *c, const char *path)
 {
 	struct err ignored;
 	const char *base;
-	AUTO_CLOSE int parent = copy_parent(c->to, path, &base, &ignored);
+	AUTO_CLOSE int parent = open_parent(c->to, path, &base, &ignored);
 
 	return parent < 0 && (errno == ENOTDIR || errno == ELOOP);
 }

@@ -84,3 +84,16 @@ open_beneath(int dirfd, const char *path, int flags, mode_t mode)
 		       ? walk_beneath(dirfd, path, flags, mode)
 		       : fd;
 }
+
+int
+open_parent(int dirfd, const char *path, const char **base, struct err *e)
+{
+	const char *slash = strrchr(path, '/');
+	AUTO_FREE char *parent =
+		slash ? base_strndup(path, (size_t)(slash - path))
+		      : base_strdup(".");
+	int fd = open_beneath(dirfd, parent, O_PATH | O_DIRECTORY, 0);
+
+	*base = slash ? slash + 1 : path;
+	return fd < 0 ? err_sys(e, "%s", parent) : fd;
+}

@@ -13,19 +13,6 @@
 
 #include "roots/copy.h"
 
-int
-copy_parent(int top, const char *path, const char **base, struct err *e)
-{
-	const char *slash = strrchr(path, '/');
-	AUTO_FREE char *parent =
-		slash ? base_strndup(path, (size_t)(slash - path))
-		      : base_strdup(".");
-	int fd = open_beneath(top, parent, O_PATH | O_DIRECTORY, 0);
-
-	*base = slash ? slash + 1 : path;
-	return fd < 0 ? err_sys(e, "%s", parent) : fd;
-}
-
 /* `len` bytes from where `from` stands, by the kernel where it can. */
 static int
 copy_run(int from, int to, off_t len, const char *path, struct err *e)

@@ -5,10 +5,6 @@
 
 #define COPY_TEMPORARY ".edeploy-copy"
 
-/* The folder of `path` below `top`, through no link: a descriptor, and in *base
- * what it is called there. -1: ERR_SYS. */
-int copy_parent(int top, const char *path, const char **base, struct err *e);
-
 /* The file m->path below `from_top` becomes `base` in the folder `parent`, with
  * the owner, mode, attributes and time that `m` says. Under another name first:
  * what is there is whole. A file of that name is replaced. ERR_SYS;

@@ -80,7 +80,7 @@ put(const struct building *b, const struct merge_row *r, enum merge_from from,
 {
 	int source = from == MERGE_THEIRS ? b->theirs : b->ours;
 	const char *base;
-	AUTO_CLOSE int parent = copy_parent(b->out, name, &base, e);
+	AUTO_CLOSE int parent = open_parent(b->out, name, &base, e);
 
 	if (parent < 0)
 		return -1;

@@ -26,7 +26,7 @@ link_file(const struct seeding *s, int parent, const char *base,
 	  const struct manifest_entry *m, struct err *e)
 {
 	const char *name;
-	AUTO_CLOSE int other = copy_parent(s->to, m->link, &name, e);
+	AUTO_CLOSE int other = open_parent(s->to, m->link, &name, e);
 
 	if (other < 0)
 		return -1;
@@ -41,7 +41,7 @@ plant(struct seeding *s, size_t i, struct err *e)
 {
 	const struct manifest_entry *m = &s->m->entry[i];
 	const char *base;
-	AUTO_CLOSE int parent = copy_parent(s->to, m->path, &base, e);
+	AUTO_CLOSE int parent = open_parent(s->to, m->path, &base, e);
 	struct stat st;
 
 	if (parent < 0)

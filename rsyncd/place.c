@@ -20,19 +20,6 @@
 #define NAMES_MAX 65536
 
 int
-place_parent(int top, const char *path, const char **base, struct err *e)
-{
-	const char *slash = strrchr(path, '/');
-	AUTO_FREE char *parent =
-		slash ? base_strndup(path, (size_t)(slash - path))
-		      : base_strdup(".");
-	int fd = open_beneath(top, parent, O_PATH | O_DIRECTORY, 0);
-
-	*base = slash ? slash + 1 : path;
-	return fd < 0 ? err_sys(e, "%s", parent) : fd;
-}
-
-int
 place_folder(struct place_folder *f, int top, const char *path,
 	     const char **base)
 {
@@ -64,7 +51,7 @@ int
 place_remove(int top, const char *path, bool all, struct err *e)
 {
 	const char *base;
-	AUTO_CLOSE int parent = place_parent(top, path, &base, e);
+	AUTO_CLOSE int parent = open_parent(top, path, &base, e);
 
 	if (parent < 0)
 		return -1;
@@ -248,7 +235,7 @@ make_link(int top, int parent, const char *base,
 	  const struct manifest_entry *entry, struct err *e)
 {
 	const char *target;
-	AUTO_CLOSE int from = place_parent(top, entry->link, &target, e);
+	AUTO_CLOSE int from = open_parent(top, entry->link, &target, e);
 
 	if (from < 0)
 		return -1;
@@ -276,7 +263,7 @@ int
 place_make(int top, const struct manifest_entry *entry, struct err *e)
 {
 	const char *base;
-	AUTO_CLOSE int parent = place_parent(top, entry->path, &base, e);
+	AUTO_CLOSE int parent = open_parent(top, entry->path, &base, e);
 
 	if (parent < 0)
 		return -1;

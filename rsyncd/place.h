@@ -42,11 +42,8 @@ int place_copy(int top, const struct manifest_entry *entry,
 int place_hash(int fd, uint64_t size, unsigned char *room, struct digest *hash,
 	       const char *path, struct err *e);
 
-/* The folder that holds `path`, and its name there. -1, or a descriptor. */
-int place_parent(int top, const char *path, const char **base, struct err *e);
-
-/* The same, with a descriptor that is kept: for many paths of one folder.
- * Borrowed; -1 with errno. Begins with fd -1. */
+/* As open_parent(), with a descriptor that is kept: for many paths of one
+ * folder. Borrowed; -1 with errno. Begins with fd -1. */
 struct place_folder {
 	char *path;
 	int fd;

@@ -101,7 +101,7 @@ make_link(const struct view *v, const struct manifest_entry *m, int dirfd,
 	  const char *base, struct err *e)
 {
 	const char *target_base;
-	AUTO_CLOSE int target = place_parent(v->into, m->link, &target_base, e);
+	AUTO_CLOSE int target = open_parent(v->into, m->link, &target_base, e);
 
 	if (target < 0)
 		return -1;
@@ -115,7 +115,7 @@ make_entry(struct view *v, size_t i, struct err *e)
 {
 	const struct manifest_entry *m = &v->p->made->entry[i];
 	const char *base;
-	AUTO_CLOSE int dirfd = place_parent(v->into, m->path, &base, e);
+	AUTO_CLOSE int dirfd = open_parent(v->into, m->path, &base, e);
 
 	if (dirfd < 0)
 		return -1;
@@ -207,7 +207,7 @@ settle_entry(struct view *v, size_t i, bool linked, int aside, struct err *e)
 {
 	const struct manifest_entry *m = &v->p->made->entry[i];
 	const char *base;
-	AUTO_CLOSE int parent = place_parent(v->into, m->path, &base, e);
+	AUTO_CLOSE int parent = open_parent(v->into, m->path, &base, e);
 	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT },
 				     { m->mtime_s, m->mtime_ns } };
 	int swapped;

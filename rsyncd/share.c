@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "lib/base.h"
+#include "lib/beneath.h"
 #include "rsyncd/job.h"
 #include "rsyncd/lanes.h"
 #include "rsyncd/place.h"
@@ -96,8 +97,8 @@ static int
 link_now(struct job *j, const char *from, const char *to, struct err *e)
 {
 	const char *a, *b;
-	AUTO_CLOSE int x = place_parent(j->base.fd, from, &a, e);
-	AUTO_CLOSE int y = x < 0 ? -1 : place_parent(j->into, to, &b, e);
+	AUTO_CLOSE int x = open_parent(j->base.fd, from, &a, e);
+	AUTO_CLOSE int y = x < 0 ? -1 : open_parent(j->into, to, &b, e);
 
 	if (y < 0)
 		return -1;

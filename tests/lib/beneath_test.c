@@ -38,6 +38,22 @@ static const struct {
 	{ "", O_RDONLY, ENOENT },
 };
 
+/* The folder of a path; "" where there is none. */
+static const struct {
+	const char *path, *folder, *base;
+} parents[] = {
+	{ "file", ".", "file" },
+	{ "sub/file", "sub", "file" },
+	{ "sub/none", "sub", "none" },
+	{ "sub/out", "sub", "out" },
+	{ "folder/file", "", "file" }, /* a link */
+	{ "up/etc/passwd", "", "passwd" },
+	{ "none/x", "", "x" },
+	{ "file/x", "", "x" },
+	{ "/etc/passwd", "", "passwd" },
+	{ "sub/../../x", "", "x" },
+};
+
 static void
 make_folder(void)
 {
@@ -73,6 +89,28 @@ run_rows(int top, bool walked)
 	}
 }
 
+static void
+run_parents(int top)
+{
+	for (size_t i = 0; i < ARRAY_LEN(parents); i++) {
+		struct err e = { 0 };
+		const char *base;
+		struct stat want, got;
+		AUTO_CLOSE int fd =
+			open_parent(top, parents[i].path, &base, &e);
+
+		CHECK(i, str_eq(base, parents[i].base));
+		CHECK_SHOW(i, (fd >= 0) == (*parents[i].folder != 0), "%s",
+			   e.text);
+		if (fd < 0)
+			CHECK(i, e.kind == ERR_SYS);
+		else
+			CHECK(i, stat(parents[i].folder, &want) == 0 &&
+					 fstat(fd, &got) == 0 &&
+					 want.st_ino == got.st_ino);
+	}
+}
+
 /* As edeployd.service is run by systemd: no openat2. */
 static bool
 take_openat2(void)
@@ -100,9 +138,11 @@ main(void)
 	make_folder();
 	top = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	run_rows(top, false);
+	run_parents(top);
 	CHECK(0, unlink("sub/new") == 0);
 	CHECK(0, take_openat2());
 	run_rows(top, true);
+	run_parents(top);
 	close(top);
 	CHECK(0, dir_remove(dir, &e) == 0);
 	return test_end();
