@@ -25,17 +25,6 @@ pass_on(void *ctx, const char *bytes, size_t len)
 	fd_write_all(*(const int *)ctx, bytes, len, &ignored);
 }
 
-static int
-read_places(const struct inside *in, struct enter_places *out, struct err *e)
-{
-	AUTO_FREE char *path = versioned_beside(in->on, in->version, ".mounts");
-	AUTO_FREE char *text = NULL;
-
-	if (file_read(path, ENTER_TEXT_MAX, &text, NULL, e) < 0)
-		return -1;
-	return enter_places_parse(out, text, path, e);
-}
-
 /* The system that runs keeps its own: they are seen in both. */
 static void
 drop_moves(struct enter_plan *p)
@@ -84,7 +73,7 @@ mount_all(const struct inside *in, const char *sysroot, struct err *e)
 	if (unshare(CLONE_NEWNS) < 0 ||
 	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		return err_sys(e, "a mount namespace");
-	if (read_places(in, &places, e) < 0)
+	if (enter_places_read(&places, in->on->dir, in->version, e) < 0)
 		return -1;
 	enter_plan_make(&plan, in->on->top, in->version, &places);
 	drop_moves(&plan);

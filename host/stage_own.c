@@ -77,18 +77,6 @@ take(struct stage *s, const char *root, const char *name,
 		take_folder(s, name, !led);
 }
 
-static int
-read_places(const struct stage *s, struct enter_places *out, struct err *e)
-{
-	AUTO_FREE char *path =
-		versioned_beside(s->on, s->on->running, ".mounts");
-	AUTO_FREE char *text = NULL;
-
-	if (file_read(path, ENTER_TEXT_MAX, &text, NULL, e) < 0)
-		return -1;
-	return enter_places_parse(out, text, path, e);
-}
-
 int
 stage_own_find(struct stage *s, struct err *e)
 {
@@ -100,7 +88,7 @@ stage_own_find(struct stage *s, struct err *e)
 
 	stage_own_clear(s);
 	if (classes_of_root(&classes, root, e) < 0 ||
-	    read_places(s, &places, e) < 0)
+	    enter_places_read(&places, s->on->dir, s->on->running, e) < 0)
 		return -1;
 	if (dir_list(root, &names, e) < 0)
 		return -1;

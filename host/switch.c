@@ -121,24 +121,14 @@ prove(const struct move *m, struct err *e)
 /* ---- the move ---- */
 
 static int
-read_places(const char *version, struct enter_places *out, struct err *e)
-{
-	AUTO_FREE char *path = base_printf(DIR "/roots/%s.mounts", version);
-	AUTO_FREE char *text = NULL;
-
-	if (file_read(path, ENTER_TEXT_MAX, &text, NULL, e) < 0)
-		return -1;
-	return enter_places_parse(out, text, path, e);
-}
-
-static int
 move_to(const char *version, const char *from, struct err *e)
 {
 	AUTO_CLEAR(enter_places) places = { 0 };
 	struct live_opts o = { .version = version, .places = &places };
 	struct utsname u;
 
-	if (read_places(version, &places, e) < 0 || live_switch(&o, e) < 0)
+	if (enter_places_read(&places, DIR, version, e) < 0 ||
+	    live_switch(&o, e) < 0)
 		return -1;
 	note(version, "entered live");
 	uname(&u);
@@ -242,7 +232,8 @@ check(const struct host *h, struct move *m, struct err *e)
 	if (str_eq(m->from, m->job->to))
 		return err_set(e, ERR_REFUSED, "%s runs already", m->from);
 	if (state_read(&m->before, DIR, e) < 0 ||
-	    read_places(m->job->to, &places, e) < 0 || compare_starts(m, e) < 0)
+	    enter_places_read(&places, DIR, m->job->to, e) < 0 ||
+	    compare_starts(m, e) < 0)
 		return -1;
 	return services_old(m->old, e);
 }

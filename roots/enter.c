@@ -86,6 +86,19 @@ enter_places_parse(struct enter_places *out, const char *text, const char *name,
 	return 0;
 }
 
+int
+enter_places_read(struct enter_places *out, const char *dir,
+		  const char *version, struct err *e)
+{
+	AUTO_FREE char *path = base_printf("%s/roots/%s.mounts", dir, version);
+	AUTO_FREE char *text = NULL;
+
+	*out = (struct enter_places){ 0 };
+	if (file_read(path, ENTER_TEXT_MAX, &text, NULL, e) < 0)
+		return -1;
+	return enter_places_parse(out, text, path, e);
+}
+
 char *
 enter_places_text(const struct enter_places *p)
 {

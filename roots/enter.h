@@ -37,6 +37,10 @@ bool enter_path_ok(const char *path);
 /* Strictly that. ERR_INPUT. Clear `out` in any case. */
 int enter_places_parse(struct enter_places *out, const char *text,
 		       const char *name, struct err *e);
+/* Those of a version: DIR/roots/VERSION.mounts, DIR being "/edeploy" or where
+ * that is mounted. ERR_SYS, too. */
+int enter_places_read(struct enter_places *out, const char *dir,
+		      const char *version, struct err *e);
 char *enter_places_text(const struct enter_places *p);
 void enter_places_add(struct enter_places *p, bool state, const char *path);
 void enter_places_clear(struct enter_places *p);

@@ -239,18 +239,6 @@ bring_edits(const char *version)
 /* ---- entering ---- */
 
 static int
-read_places(const char *version, struct enter_places *out, struct err *e)
-{
-	AUTO_FREE char *path = base_printf(DIR "/roots/%s.mounts", version);
-	AUTO_FREE char *text = NULL;
-
-	*out = (struct enter_places){ 0 };
-	if (file_read(path, ENTER_TEXT_MAX, &text, NULL, e) < 0)
-		return -1;
-	return enter_places_parse(out, text, path, e);
-}
-
-static int
 enter(const char *version, struct err *e)
 {
 	AUTO_FREE char *root = base_printf(DIR "/roots/%s", version);
@@ -259,7 +247,7 @@ enter(const char *version, struct err *e)
 
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		return err_sys(e, "making / private");
-	if (read_places(version, &places, e) < 0 ||
+	if (enter_places_read(&places, DIR, version, e) < 0 ||
 	    enter_check_init(root, e) < 0)
 		return -1;
 	enter_plan_make(&plan, "", version, &places);
