@@ -7,15 +7,16 @@
 #include <sys/stat.h>
 
 #include "lib/file.h"
+#include "lib/mounts.h"
 #include "lib/num.h"
 #include "lib/proc.h"
 #include "lib/text.h"
 
 #include "host/host.h"
+#include "host/remote.h"
 
 #define ARGS_MAX 128
 #define LINE_MAX_BYTES 8192
-#define MOUNTS_MAX (1024 * 1024)
 
 /* What the kernel, the installer or an upgrade itself made for this machine
  * alone, whatever the role's exclude file says. */
@@ -290,61 +291,25 @@ argv_clear(struct argv *a)
 		free(a->owned[i]);
 }
 
-/* Letters that mean something to rsync's filters mean themselves here. */
-static char *
-escape_filter(const char *path)
-{
-	AUTO_CLEAR(buf) out = { 0 };
-
-	for (; *path; path++) {
-		if (strchr("*?[\\", *path))
-			buf_char(&out, '\\');
-		buf_char(&out, *path);
-	}
-	return buf_take(&out);
-}
-
-static bool
-is_remote(const char *fstype)
-{
-	static const char *const kinds[] = { "nfs", "cifs",      "smb",
-					     "9p",  "fuse",      "ceph",
-					     "afs", "glusterfs", "autofs" };
-	size_t i;
-
-	for (i = 0; i < ARRAY_LEN(kinds); i++)
-		if (str_starts(fstype, kinds[i]))
-			return true;
-	return false;
-}
-
 /* Other machines' files are not this role's to delete. */
 static int
 keep_remote_mounts(const struct host *h, struct argv *a, struct err *e)
 {
-	AUTO_FREE char *text = NULL;
-	size_t root_len = strlen(h->root);
-	char *at, *line;
+	AUTO_CLEAR(mounts) m = { 0 };
+	size_t i;
 
-	if (file_read("/proc/self/mounts", MOUNTS_MAX, &text, NULL, e) < 0)
+	if (mounts_read(&m, e) < 0)
 		return -1;
-	for (at = text; (line = strsep(&at, "\n"));) {
-		char *where, *fstype;
-		AUTO_FREE char *safe = NULL;
+	for (i = 0; i < m.len; i++) {
+		AUTO_FREE char *pattern = remote_pattern(&m.at[i], h->root);
 
-		strsep(&line, " ");
-		where = strsep(&line, " ");
-		fstype = strsep(&line, " ");
-		if (!fstype || !is_remote(fstype) ||
-		    strncmp(where, h->root, root_len) != 0 ||
-		    where[root_len] != '/' || !where[root_len + 1])
+		if (!pattern)
 			continue;
 		if (a->len + 16 > ARGS_MAX)
 			return err_set(e, ERR_REFUSED,
 				       "too many remote file systems are "
 				       "mounted; unmount some");
-		safe = escape_filter(where + root_len);
-		arg(a, "--exclude=%s", safe);
+		arg(a, "--exclude=%s", pattern);
 	}
 	return 0;
 }
