@@ -6,8 +6,8 @@
 /* What a manifest says of an entry besides its content, put on what was made
  * for it: owner, mode, attributes, time; in this order, since each takes
  * something of the later away. A folder is dressed after all that is put into
- * it: its time moves, and its default ACL would be inherited.
- * ERR_SYS with the path. */
+ * it: its time moves, and its default ACL would be inherited. An ACL that was
+ * inherited from a folder above the tree goes. ERR_SYS with the path. */
 
 /* An open f or d. */
 int dress_fd(int fd, const struct manifest_entry *m, struct err *e);

@@ -221,16 +221,19 @@ fetch_run(struct fetching *f, struct err *e)
 	return -1;
 }
 
-/* The piece that failed, again and alone. */
+/* The piece that failed, again and alone: past the caches that are asked to,
+ * then past all. Once those are passed a piece has one more try. */
 static int
 fetch_again(struct fetching *f, struct err *e)
 {
 	size_t failed = f->i;
+	int tries = f->fresh < SOURCE_RENAMED ? SOURCE_RENAMED - f->fresh : 1;
 
-	while (f->fresh < SOURCE_RENAMED) {
+	for (; tries > 0; tries--) {
 		struct err why = { 0 };
 
-		f->fresh++;
+		if (f->fresh < SOURCE_RENAMED)
+			f->fresh++;
 		f->end = failed + 1;
 		if (fetch_run(f, &why) == 0)
 			return 0;

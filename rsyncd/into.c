@@ -95,6 +95,19 @@ hash_here(struct job *j, int lane, size_t i, struct err *e)
 	return digest_eq(&d, &x->hash);
 }
 
+static int
+note_inode(struct job *j, size_t i, struct err *e)
+{
+	const struct manifest_entry *x = &j->m->entry[i];
+	AUTO_CLOSE int fd = open_beneath(j->into, x->path, O_PATH, 0);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_sys(e, "%s", x->path);
+	inodes_note(j->inodes, &st, i);
+	return 1;
+}
+
 struct looking {
 	struct job *j;
 	struct walk_look *pool[LANES_MAX];
@@ -119,7 +132,18 @@ look_one(void *ctx, int lane, size_t i, struct err *e)
 		right = hash_here(j, lane, i, e);
 	if (right > 0)
 		j->entry[i] = is == STAND_SAME ? ENTRY_DONE : ENTRY_CONTENT;
+	if (right > 0 && x->type == 'f')
+		right = note_inode(j, i, e);
 	return right < 0 ? -1 : 0;
+}
+
+/* Two files of the tree that are one here: the second is made anew. */
+static void
+part(void *ctx, size_t entry)
+{
+	struct job *j = ctx;
+
+	j->entry[entry] = ENTRY_CONTENT;
 }
 
 static int
@@ -181,13 +205,16 @@ into_through(struct job *j, struct err *e)
 		return -1;
 	for (i = 0; i < j->threads; i++)
 		l.pool[i] = walk_look_new();
+	j->inodes = inodes_new(j->m->len);
 	stage_begin(j, "look", j->m->bytes);
 	bad = lanes_each(&each, e);
 	stage_end(j);
 	for (i = 0; i < j->threads; i++)
 		walk_look_free(l.pool[i]);
-	if (bad == 0)
+	if (bad == 0) {
+		inodes_joined(j->inodes, part, j);
 		note_wants(j);
+	}
 	return bad;
 }
 
@@ -313,7 +340,12 @@ make_link(struct job *j, const struct manifest_entry *x, struct err *e)
 	from.fd = fd = open_beneath(j->into, target->path, O_RDONLY, 0);
 	if (fd < 0)
 		return err_sys(e, "%s", target->path);
-	return place_copy(j->into, &copy, &from, &d, e);
+	if (place_copy(j->into, &copy, &from, &d, e) < 0)
+		return -1;
+	return digest_eq(&d, &target->hash)
+		       ? 0
+		       : err_set(e, ERR_SYS, "%s: it changed meanwhile",
+				 target->path);
 }
 
 /* Some entries, by all lanes. */

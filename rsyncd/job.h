@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "rsyncd/holders.h"
+#include "rsyncd/inodes.h"
 #include "rsyncd/plan.h"
 #include "rsyncd/pull.h"
 
@@ -95,6 +96,7 @@ struct job {
 	int into;               /* directory */
 	int work;               /* JOB_WORK in it, or -1 */
 	uint8_t *entry;         /* enum entry_state */
+	struct inodes *inodes;  /* of files that are there; NULL: none was */
 	uint32_t *link_from;    /* of each entry: the base's that it may be
 				   linked to, or HOLDERS_END */
 	struct aside *aside;    /* NULL: it has ended */

@@ -84,6 +84,17 @@ manifest_xattr_cmp(const void *a, const void *b)
 }
 
 bool
+manifest_has_xattr(const struct manifest_entry *m, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < m->xattrs_len; i++)
+		if (str_eq(m->xattrs[i].name, name))
+			return true;
+	return false;
+}
+
+bool
 manifest_xattrs_equal(const struct manifest_entry *a,
 		      const struct manifest_entry *b)
 {

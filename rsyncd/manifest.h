@@ -68,6 +68,7 @@ const struct manifest_entry *manifest_find(const struct manifest *m,
 					   const char *path);
 
 /* Their extended attributes are the same. */
+bool manifest_has_xattr(const struct manifest_entry *m, const char *name);
 bool manifest_xattrs_equal(const struct manifest_entry *a,
 			   const struct manifest_entry *b);
 

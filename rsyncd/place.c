@@ -276,17 +276,6 @@ place_make(int top, const struct manifest_entry *entry, struct err *e)
 				  : dress_make(parent, base, entry, e);
 }
 
-static bool
-has_attribute(const struct manifest_entry *m, const char *name)
-{
-	size_t i;
-
-	for (i = 0; i < m->xattrs_len; i++)
-		if (str_eq(m->xattrs[i].name, name))
-			return true;
-	return false;
-}
-
 /* A folder that was there may have attributes that it shall not have. */
 static int
 undress(int fd, const struct manifest_entry *entry, struct err *e)
@@ -300,7 +289,7 @@ undress(int fd, const struct manifest_entry *entry, struct err *e)
 	names = base_alloc((size_t)len);
 	len = flistxattr(fd, names, (size_t)len);
 	for (p = names; len > 0 && p < names + len; p += strlen(p) + 1)
-		if (!has_attribute(entry, p) &&
+		if (!manifest_has_xattr(entry, p) &&
 		    !str_eq(p, "security.selinux") && fremovexattr(fd, p) < 0 &&
 		    errno != ENODATA)
 			return err_sys(e, "%s: remove attribute %s",

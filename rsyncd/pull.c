@@ -20,25 +20,40 @@
 #define PROBE (1UL << 20) /* bytes of the few */
 #define LARGE (1024 * 1024)
 
+/* What a record says, its signature aside, is a bound at least: who may write
+ * there needs no old version. */
 static int
-check_serial(const struct job *j, struct err *e)
+check_newer(const struct job *j, const char *record, const char *what,
+	    struct err *e)
 {
-	const struct seal *was = j->base.seal, *s = j->seal;
+	const struct seal *s = j->seal;
+	AUTO(seal) was = NULL;
 
-	if (!was || !str_eq(was->role, s->role))
+	if (!record || record_peek(record, &was) == 0 ||
+	    !str_eq(was->role, s->role))
 		return 0;
 	if (str_eq(was->version, s->version) && was->revision > s->revision)
 		return err_set(e, ERR_REFUSED,
-			       "%s %s: its revision %llu is older than the "
-			       "base's: somebody replays old files",
+			       "%s %s: its revision %llu is older than that of "
+			       "%s: somebody replays old files",
 			       s->role, s->version,
-			       (unsigned long long)s->revision);
+			       (unsigned long long)s->revision, what);
 	if (s->serial < was->serial && !j->o->allow_downgrade)
 		return err_set(e, ERR_REFUSED,
-			       "%s %s is older than the base, %s: that must be "
+			       "%s %s is older than %s, %s: that must be "
 			       "allowed (--allow-downgrade)",
-			       s->role, s->version, was->version);
+			       s->role, s->version, what, was->version);
 	return 0;
+}
+
+static int
+check_serial(const struct job *j, struct err *e)
+{
+	if (check_newer(j, j->o->base_record, "the base", e) < 0)
+		return -1;
+	return j->o->record_only
+		       ? 0
+		       : check_newer(j, j->o->record, "what is there", e);
 }
 
 /* ---- rounds ---- */
@@ -287,12 +302,8 @@ keep_record(struct job *j, struct err *e)
 static void
 forget_record(const struct job *j)
 {
-	AUTO_FREE char *path = NULL;
-
-	if (!j->o->record || j->o->dry_run)
-		return;
-	path = base_printf("%s/seal", j->o->record);
-	unlink(path);
+	if (j->o->record && !j->o->dry_run)
+		record_forget(j->o->record);
 }
 
 /* What the base does not give comes over the wire. */
@@ -375,6 +386,7 @@ job_clear(struct job *j)
 	buf_clear(&j->manifest_zst);
 	free(j->entry);
 	free(j->link_from);
+	inodes_free(j->inodes);
 	free(j->want);
 	if (j->work >= 0)
 		close(j->work);

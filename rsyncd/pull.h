@@ -39,6 +39,8 @@ struct pull_opts {
 				    that cannot be believed: the base is looked
 				    through instead */
 	const char *record; /* folder to keep seal and manifest in, or NULL */
+	/* what either record names, also one that cannot be believed or was
+	 * left by a pull that broke, is the oldest that is taken */
 	/* How the file at this path may be shared; NULL: all as share says. */
 	enum pull_share (*share_of)(void *ctx, const char *path);
 	enum pull_share share;
@@ -105,5 +107,10 @@ int record_text(const char *folder, const struct sign_trust *trust,
 		struct seal **seal, char **manifest, struct err *e);
 int record_write(const char *folder, const char *seal_text,
 		 const void *manifest_zst, size_t len, struct err *e);
+/* The folder becomes something else: its record counts for nothing from now on,
+ * but that nothing older may come there. */
+void record_forget(const char *folder);
+/* Which version that is, believed or not: for such a bound. 0: none there. */
+int record_peek(const char *folder, struct seal **seal);
 
 #endif

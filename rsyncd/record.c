@@ -67,12 +67,46 @@ record_read(const char *folder, const struct sign_trust *trust,
 	return 1;
 }
 
+/* What a record that was forgotten is called, until there is another. */
+#define WAS "seal.was"
+
+void
+record_forget(const char *folder)
+{
+	AUTO_FREE char *path = base_printf("%s/seal", folder);
+	AUTO_FREE char *was = base_printf("%s/" WAS, folder);
+
+	if (rename(path, was) < 0)
+		unlink(path);
+}
+
+int
+record_peek(const char *folder, struct seal **seal)
+{
+	static const char *const names[] = { "seal", WAS };
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(names); i++) {
+		AUTO_FREE char *path = base_printf("%s/%s", folder, names[i]);
+		AUTO_FREE char *text = NULL;
+		char key[SIGN_ID];
+		struct err e = { 0 };
+		size_t len;
+
+		if (file_read(path, SEAL_TEXT_MAX, &text, &len, &e) == 0 &&
+		    seal_peek(seal, text, len, key, path, &e) == 0)
+			return 1;
+	}
+	return 0;
+}
+
 int
 record_write(const char *folder, const char *seal_text,
 	     const void *manifest_zst, size_t len, struct err *e)
 {
 	AUTO_FREE char *seal_path = base_printf("%s/seal", folder);
 	AUTO_FREE char *manifest_path = base_printf("%s/manifest.zst", folder);
+	AUTO_FREE char *was = base_printf("%s/" WAS, folder);
 
 	if (dir_make(folder, 0755, e) < 0)
 		return -1;
@@ -80,5 +114,8 @@ record_write(const char *folder, const char *seal_text,
 		return err_sys(e, "%s", seal_path);
 	if (file_replace(manifest_path, manifest_zst, len, 0644, e) < 0)
 		return -1;
-	return file_replace(seal_path, seal_text, strlen(seal_text), 0644, e);
+	if (file_replace(seal_path, seal_text, strlen(seal_text), 0644, e) < 0)
+		return -1;
+	unlink(was);
+	return 0;
 }

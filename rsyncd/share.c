@@ -2,6 +2,7 @@
  * the base counts when its bytes have the hash; it is shared first and looked
  * at then, so that what was looked at is what the tree gets. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 
 #include "lib/base.h"
@@ -221,6 +222,20 @@ same_path(const struct manifest *m, size_t *at, const char *path)
 	return order == 0 ? &m->entry[*at] : NULL;
 }
 
+/* Another file of ours has this one of the base: a run before this linked it.
+ */
+static bool
+is_taken(const struct job *j, const char *path)
+{
+	AUTO_CLOSE int fd = -1;
+	struct stat st;
+
+	if (!j->inodes)
+		return false;
+	fd = open_beneath(j->base.fd, path, O_PATH, 0);
+	return fd >= 0 && fstat(fd, &st) == 0 && inodes_has(j->inodes, &st);
+}
+
 /* The base's inode for this entry: of the same path first (`same`), each once,
  * or two of our files would be one. */
 static uint32_t
@@ -237,7 +252,8 @@ choose_link(struct job *j, const struct manifest_entry *x,
 	for (; at != HOLDERS_END; at = b->h.next[at])
 		if (!b->linked[at] &&
 		    !manifest_find(j->m, b->m->entry[at].path) &&
-		    stand_dress_equal(&b->m->entry[at], x, NULL))
+		    stand_dress_equal(&b->m->entry[at], x, NULL) &&
+		    !is_taken(j, b->m->entry[at].path))
 			return at;
 	return HOLDERS_END;
 }

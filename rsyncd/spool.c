@@ -48,7 +48,7 @@ read_at(int fd, uint64_t at, void *room, size_t len, struct err *e)
 		if (got < 0)
 			return err_sys(e, "read");
 		if (got == 0)
-			return err_set(e, ERR_SYS, "a file became shorter");
+			return err_set(e, ERR_INPUT, "a file became shorter");
 		to += got;
 		at += (uint64_t)got;
 		len -= (size_t)got;

@@ -11,7 +11,8 @@
  * gone when it is closed. -1: ERR_SYS. */
 int spool_file(int dirfd, struct err *e);
 
-/* Read exactly `len` bytes at `at`. ERR_SYS, also when the file is shorter. */
+/* Read exactly `len` bytes at `at`. ERR_SYS; ERR_INPUT when the file is
+ * shorter, as one of a running system may be at any time. */
 int read_at(int fd, uint64_t at, void *room, size_t len, struct err *e);
 
 /* A sink that compares what it gets with a file, from `at` on. What differs, or

@@ -46,20 +46,32 @@ other(const struct manifest_entry *want, const struct manifest_entry *is)
 	return NULL;
 }
 
-bool
-stand_linked(int top, const struct manifest_entry *entry)
+/* An h entry and its target, as they are. */
+static bool
+stat_both(int top, const struct manifest_entry *entry, struct stat *x,
+	  struct stat *y)
 {
 	AUTO_CLOSE int a = open_beneath(top, entry->path, O_PATH, 0);
 	AUTO_CLOSE int b = open_beneath(top, entry->link, O_PATH, 0);
+
+	return a >= 0 && b >= 0 && fstat(a, x) == 0 && fstat(b, y) == 0;
+}
+
+bool
+stand_linked(int top, const struct manifest_entry *entry)
+{
 	struct stat x, y;
 
-	if (a < 0 || b < 0 || fstat(a, &x) < 0 || fstat(b, &y) < 0)
-		return false;
-	/* what a link to another file system became */
-	if (x.st_dev != y.st_dev)
-		return (x.st_mode & S_IFMT) == (y.st_mode & S_IFMT) &&
-		       x.st_size == y.st_size;
-	return x.st_ino == y.st_ino;
+	return stat_both(top, entry, &x, &y) && x.st_dev == y.st_dev &&
+	       x.st_ino == y.st_ino;
+}
+
+bool
+stand_apart(int top, const struct manifest_entry *entry)
+{
+	struct stat x, y;
+
+	return stat_both(top, entry, &x, &y) && x.st_dev != y.st_dev;
 }
 
 static int

@@ -26,6 +26,9 @@ int stand_stat(int top, const struct manifest_entry *entry, const char **what,
 /* Is the h entry the same file as its target? */
 bool stand_linked(int top, const struct manifest_entry *entry);
 
+/* The h entry and its target lie on two file systems: it can only be a copy. */
+bool stand_apart(int top, const struct manifest_entry *entry);
+
 /* Owner, mode, time and attributes of two entries are equal. */
 bool stand_dress_equal(const struct manifest_entry *a,
 		       const struct manifest_entry *b, const char **what);

@@ -8,6 +8,7 @@
 #include "lib/base.h"
 #include "lib/beneath.h"
 #include "rsyncd/crowd.h"
+#include "rsyncd/inodes.h"
 #include "rsyncd/lanes.h"
 #include "rsyncd/pull.h"
 #include "rsyncd/stand.h"
@@ -20,12 +21,10 @@ struct verifying {
 	pthread_mutex_t lock; /* around what is told */
 	int64_t differ;
 	uint64_t bytes;
-	struct inode { /* of f entries, to find two that are one */
-		dev_t dev;
-		ino_t ino;
-		size_t entry;
-	} * inode;
-	size_t inodes;
+	struct inodes *inodes; /* of f entries, to find two that are one */
+	/* of h entries that are copies: what they should be */
+	struct manifest_entry *copy;
+	size_t copies;
 };
 
 static void
@@ -48,29 +47,37 @@ hashed(void *ctx, const struct manifest_entry *x, bool right)
 	__atomic_add_fetch(&v->bytes, x->size, __ATOMIC_RELAXED);
 }
 
-/* Files that are two in the tree and one on the disk show when all are seen. */
-static void
-note_inode(struct verifying *v, const struct stat *st, size_t entry)
-{
-	if (st->st_nlink < 2)
-		return;
-	pthread_mutex_lock(&v->lock);
-	v->inode[v->inodes++] = (struct inode){ st->st_dev, st->st_ino, entry };
-	pthread_mutex_unlock(&v->lock);
-}
-
 static int
-read_content(struct verifying *v, int lane, size_t i, struct err *e)
+read_content(struct verifying *v, int lane, size_t i,
+	     const struct manifest_entry *x, struct err *e)
 {
-	const struct manifest_entry *x = &v->o->manifest->entry[i];
 	AUTO_CLOSE int fd =
 		open_beneath(v->top, x->path, O_RDONLY | O_NONBLOCK, 0);
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_sys(e, "%s", x->path);
-	note_inode(v, &st, i);
+	inodes_note(v->inodes, &st, i);
 	return crowd_add(v->crowd[lane], fd, x, e);
+}
+
+/* A hard link whose target lies on another file system is a copy of it: what it
+ * should be then, else NULL. */
+static const struct manifest_entry *
+should_copy(struct verifying *v, const struct manifest_entry *x)
+{
+	const struct manifest_entry *target;
+	struct manifest_entry *copy;
+
+	if (!stand_apart(v->top, x))
+		return NULL;
+	target = manifest_find(v->o->manifest, x->link);
+	pthread_mutex_lock(&v->lock);
+	copy = &v->copy[v->copies++];
+	pthread_mutex_unlock(&v->lock);
+	*copy = *target;
+	copy->path = x->path;
+	return copy;
 }
 
 static int
@@ -78,16 +85,21 @@ verify_one(void *ctx, int lane, size_t i, struct err *e)
 {
 	struct verifying *v = ctx;
 	const struct manifest_entry *x = &v->o->manifest->entry[i];
+	const struct manifest_entry *copy =
+		x->type == 'h' ? should_copy(v, x) : NULL;
 	const char *what = NULL;
-	int is = stand_entry(v->pool[lane], v->top, x, &what, e);
+	int is;
 
+	if (copy)
+		x = copy;
+	is = stand_entry(v->pool[lane], v->top, x, &what, e);
 	if (is < 0)
 		return -1;
 	if (is != STAND_SAME)
 		tell(v, x->path, what);
 	if (x->type != 'f' || is == STAND_ABSENT || is == STAND_OTHER)
 		return 0;
-	return read_content(v, lane, i, e);
+	return read_content(v, lane, i, x, e);
 }
 
 static int
@@ -115,30 +127,12 @@ tick(void *ctx, struct err *e)
 
 /* ---- what no entry tells by itself ---- */
 
-static int
-by_inode(const void *a, const void *b)
-{
-	const struct inode *x = a, *y = b;
-
-	if (x->dev != y->dev)
-		return x->dev < y->dev ? -1 : 1;
-	if (x->ino != y->ino)
-		return x->ino < y->ino ? -1 : 1;
-	return x->entry < y->entry ? -1 : x->entry > y->entry;
-}
-
 static void
-find_joined(struct verifying *v)
+tell_joined(void *ctx, size_t entry)
 {
-	const struct manifest *m = v->o->manifest;
-	size_t i;
+	struct verifying *v = ctx;
 
-	qsort(v->inode, v->inodes, sizeof(*v->inode), by_inode);
-	for (i = 1; i < v->inodes; i++)
-		if (v->inode[i].dev == v->inode[i - 1].dev &&
-		    v->inode[i].ino == v->inode[i - 1].ino)
-			tell(v, m->entry[v->inode[i].entry].path,
-			     "one file with another one");
+	tell(v, v->o->manifest->entry[entry].path, "one file with another one");
 }
 
 static int
@@ -181,7 +175,8 @@ thorough(struct verifying *v, struct err *e)
 		each.threads = threads = LANES_MAX;
 	ends.threads = threads;
 	ends.count = (size_t)threads;
-	v->inode = base_array(v->o->manifest->len + 1, sizeof(*v->inode));
+	v->inodes = inodes_new(v->o->manifest->len);
+	v->copy = base_array(v->o->manifest->len + 1, sizeof(*v->copy));
 	for (i = 0; i < threads; i++) {
 		v->pool[i] = walk_look_new();
 		v->crowd[i] = crowd_new(hashed, v);
@@ -190,12 +185,13 @@ thorough(struct verifying *v, struct err *e)
 	if (bad == 0)
 		bad = lanes_each(&ends, e);
 	if (bad == 0)
-		find_joined(v);
+		inodes_joined(v->inodes, tell_joined, v);
 	for (i = 0; i < threads; i++) {
 		walk_look_free(v->pool[i]);
 		crowd_free(v->crowd[i]);
 	}
-	free(v->inode);
+	inodes_free(v->inodes);
+	free(v->copy);
 	return bad;
 }
 

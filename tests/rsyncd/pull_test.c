@@ -1,6 +1,8 @@
 /* Pulls of every way, from a folder, between trees with all that a tree can
  * have. What comes out is compared by verify and by rsync, which knows nothing
  * of us. */
+#include <sched.h>
+#include <sys/mount.h>
 #include <time.h>
 
 #include "tests/rsyncd/grove.h"
@@ -357,6 +359,193 @@ check_untouched(void)
 	}
 }
 
+/* Two files of a tree never are one, whatever stood there. */
+static void
+check_joined(void)
+{
+	struct ask a = { .version = "1", .into = "w", .share = PULL_LINK };
+	struct pull_result r;
+	struct err e;
+	char b[512], c[512], old[512];
+
+	clear("w");
+	PULLED(0, &a, &r, &e);
+	in_dir("w", "usr/share/doc/a/copyright", c);
+	in_dir("w", "usr/share/doc/b/copyright", b);
+	must(unlink(b));
+	must(link(c, b));
+	CHECK(0, !equal("w", "t1"));
+	PULLED(0, &a, &r, &e);
+	CHECK(0, equal("w", "t1"));
+	/* a base that has it at one path of another name: it is linked once,
+	 * also by a pull that goes on where the one before was broken */
+	make_base(false);
+	in_dir("b1", "usr/share/doc/b/copyright", b);
+	must(unlink(b));
+	in_dir("b1", "usr/share/doc/c/copyright", c);
+	in_dir("b1", "usr/share/doc/c/old", old);
+	must(rename(c, old));
+	clear("w");
+	a.base = "b1";
+	PULLED(1, &a, &r, &e);
+	CHECK(1, equal("w", "t1"));
+	CHECK(1, inode("w", "usr/share/doc/b/copyright") ==
+			 inode("b1", "usr/share/doc/c/old"));
+	in_dir("w", "usr/share/doc/c/copyright", c);
+	must(unlink(c));
+	PULLED(2, &a, &r, &e);
+	CHECK(2, equal("w", "t1"));
+}
+
+/* An ACL that the folder above gives to all that is made in it. */
+static void
+check_inherited(void)
+{
+	static const unsigned char acl[] = { 2,   0,   0,   0,   1,  0, 7, 0,
+					     255, 255, 255, 255, 2,  0, 7, 0,
+					     210, 4,   0,   0,   4,  0, 5, 0,
+					     255, 255, 255, 255, 16, 0, 7, 0,
+					     255, 255, 255, 255, 32, 0, 5, 0,
+					     255, 255, 255, 255 };
+	struct ask a = { .version = "1", .into = "above/w" };
+	AUTO_FREE char *above = in_top("above");
+	struct pull_result r;
+	struct err e;
+
+	must(mkdir(above, 0755));
+	if (setxattr(above, "system.posix_acl_default", acl, sizeof(acl), 0) <
+	    0) {
+		test_skip("no ACLs on the file system of /tmp");
+		return;
+	}
+	PULLED(0, &a, &r, &e);
+	CHECK(0, equal("above/w", "t1"));
+}
+
+/* ---- older versions ---- */
+
+#define OLDER(row, a, r, e)                                                    \
+	do {                                                                   \
+		REFUSED(row, a, r, e, ERR_REFUSED);                            \
+		CHECK_SHOW(row, strstr((e)->text, "--allow-downgrade"), "%s",  \
+			   (e)->text);                                         \
+	} while (0)
+
+/* What is there bounds what may come: its record, also one that is not believed
+ * or was left by a pull that broke, and the base's. */
+static void
+check_older(void)
+{
+	struct ask a = { .version = "3", .into = "s", .record = true };
+	AUTO_FREE char *seal = in_top("s.rec/seal");
+	AUTO_FREE char *was = in_top("s.rec/seal.was");
+	AUTO_FREE char *rec = in_top("s.rec");
+	AUTO_FREE char *text = NULL;
+	struct pull_result r;
+	struct err e = { 0 };
+
+	PULLED(0, &a, &r, &e);
+	a.version = "1";
+	a.strict = true;
+	OLDER(0, &a, &r, &e);
+	CHECK(0, equal("s", "t3"));
+	shop_must(file_read(seal, SEAL_TEXT_MAX, &text, NULL, &e), &e);
+	strstr(text, "\nkey ")[5] ^= 1;
+	shop_must(file_write(seal, text, strlen(text), 0644, &e), &e);
+	OLDER(1, &a, &r, &e);
+	a = (struct ask){
+		.version = "2", .into = "w", .base = "s", .base_record = true
+	};
+	clear("w");
+	OLDER(2, &a, &r, &e);
+	record_forget(rec);
+	OLDER(3, &a, &r, &e);
+	a = (struct ask){
+		.version = "2", .into = "s", .record = true, .strict = true
+	};
+	OLDER(4, &a, &r, &e);
+	CHECK(4, equal("s", "t3") && file_exists(was));
+	a.downgrade = true;
+	PULLED(5, &a, &r, &e);
+	CHECK(5, equal("s", "t2") && !file_exists(was) && file_exists(seal));
+	a.downgrade = false;
+	a.version = "3";
+	PULLED(6, &a, &r, &e);
+	CHECK(6, equal("s", "t3"));
+}
+
+/* ---- two file systems ---- */
+
+static void
+make_pair(const char *dir, const char *words)
+{
+	char a[512], b[512];
+
+	text(dir, "etc/t", words);
+	in_dir(dir, "m", b);
+	must(mkdir(b, 0755));
+	in_dir(dir, "etc/t", a);
+	in_dir(dir, "m/t", b);
+	must(link(a, b));
+	same_times(dir);
+}
+
+static int64_t
+differences(const char *dir, const char *want)
+{
+	AUTO_FREE char *a = in_top(want);
+	AUTO_FREE char *b = in_top(dir);
+	AUTO(manifest) m = shop_walk(a);
+	struct verify_opts v = { .dir = b,
+				 .manifest = m,
+				 .differs = say_differs };
+	struct err e = { 0 };
+
+	return verify(&v, &e);
+}
+
+/* A hard link to another file system is a copy there, which has to be right as
+ * the file itself. */
+static void
+check_apart(void)
+{
+	AUTO_FREE char *one = in_top("p1"), *two = in_top("p2");
+	AUTO_FREE char *mount_at = in_top("w/m");
+	AUTO_FREE char *words = NULL;
+	struct ask a = { .version = "p1", .into = "w" };
+	struct pull_result r;
+	struct err e = { 0 };
+	char p[512];
+
+	make_pair("p1", "AAAA");
+	make_pair("p2", "BBBB");
+	shop_publish(&shop, &(struct shop_version){
+				    .version = "p1", .dir = one, .serial = 4 });
+	shop_publish(&shop, &(struct shop_version){
+				    .version = "p2", .dir = two, .serial = 5 });
+	clear("w");
+	shop_must(dir_make(mount_at, 0755, &e), &e);
+	if (unshare(CLONE_NEWNS) < 0 ||
+	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount("pull_test", mount_at, "tmpfs", 0, NULL) < 0) {
+		test_skip("may not mount");
+		return;
+	}
+	PULLED(0, &a, &r, &e);
+	CHECK(0, differences("w", "p1") == 0);
+	a.version = "p2";
+	PULLED(1, &a, &r, &e);
+	in_dir("w", "m/t", p);
+	shop_must(file_read(p, 100, &words, NULL, &e), &e);
+	CHECK_SHOW(1, str_eq(words, "BBBB"), "%s", words);
+	CHECK(1, differences("w", "p2") == 0);
+	text("w", "m/t", "CCCC"); /* and times: its own, its folder's */
+	CHECK(2, differences("w", "p2") == 3);
+	PULLED(3, &a, &r, &e);
+	CHECK(3, differences("w", "p2") == 0);
+	must(umount(mount_at));
+}
+
 int
 main(void)
 {
@@ -403,6 +592,10 @@ main(void)
 	for (i = 0; i < ARRAY_LEN(ways); i++)
 		check_way(i);
 	check_untouched();
+	check_joined();
+	check_inherited();
+	check_older();
+	check_apart();
 	shop_must(dir_remove(top, &e), &e);
 	return test_end();
 }

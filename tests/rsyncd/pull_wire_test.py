@@ -24,7 +24,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.dirname(HERE)]
 from ports import free_port  # noqa: E402
 from tap import check, end  # noqa: E402
-from wire_lab import Program, Wire  # noqa: E402
+from wire_lab import BentWire, Program, Wire  # noqa: E402
 
 EDEPLOYD, CTL, CACHE_CONF = map(os.path.abspath, sys.argv[1:4])
 random.seed(4)
@@ -367,6 +367,15 @@ def check_damaged_delta(direct):
         shutil.rmtree(f"{top}/o.edeploy")
 
 
+def check_bent_wire():
+    """A wire that bends one piece after the other: each is asked for again."""
+    wire = BentWire(f"{top}/top", 5)
+    right("a wire that bends five pieces",
+          pull(1, f"{top}/bent", f"http://127.0.0.1:{wire.port}/trees"), 1,
+          f"{top}/bent")
+    check("all were bent", wire.bends == 0, wire.bends)
+
+
 def check_trust(direct):
     head = f"{trees}/web/2/HEAD"
     with open(head, "rb") as f:
@@ -549,6 +558,7 @@ def main():
     check_many(direct)
     check_damage(direct, cached)
     check_damaged_delta(direct)
+    check_bent_wire()
     check_trust(direct)
     check_kills(server, direct)
     check_full(direct)

@@ -1,16 +1,68 @@
 """Servers, and a wire to them that can be cut; for the tests beside this."""
 import atexit
+import http.server
+import re
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
+import urllib.parse
 
 
 def listens(port):
     with socket.socket() as s:
         return s.connect_ex(("127.0.0.1", port)) == 0
+
+
+class BentWire:
+    """A server whose long answers have a wrong byte, `bends` times."""
+
+    def __init__(self, top, bends):
+        self.top, self.bends = top, bends
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self):
+                outer.answer(self)
+
+            def log_message(self, *_):
+                pass
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0),
+                                                      Handler)
+        self.port = self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever,
+                         daemon=True).start()
+
+    def answer(self, request):
+        path = urllib.parse.urlsplit(request.path).path
+        try:
+            with open(self.top + path, "rb") as f:
+                data = f.read()
+        except OSError:
+            request.send_error(404)
+            return
+        span = re.fullmatch(r"bytes=(\d+)-(\d*)",
+                            request.headers.get("Range", ""))
+        request.send_response(206 if span else 200)
+        if span:
+            first = int(span[1])
+            last = min(int(span[2] or len(data)), len(data) - 1)
+            request.send_header("Content-Range",
+                                f"bytes {first}-{last}/{len(data)}")
+            data = data[first:last + 1]
+        if len(data) > 2500000 and self.bends:
+            self.bends -= 1
+            data = data[:700000] + bytes([data[700000] ^ 1]) + data[700001:]
+        request.send_header("Content-Length", str(len(data)))
+        request.end_headers()
+        try:
+            request.wfile.write(data)
+        except OSError:
+            pass  # the client has seen enough
 
 
 class Program:
