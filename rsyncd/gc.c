@@ -75,6 +75,11 @@ stay_head(struct cleaning *c, const struct shelf *s, struct err *e)
 	if (!s->head.role[0] ||
 	    (v && v->live && str_eq(v->live->hash, s->head.seal)))
 		return 0;
+	if (!v || !file_exists(path))
+		return err_set(e, ERR_REFUSED,
+			       "%s/%s/HEAD names %s, which is not there any "
+			       "more: publish the next version first",
+			       s->trees, s->role, s->head.version);
 	if (file_read(path, SEAL_TEXT_MAX, &text, &len, e) < 0 ||
 	    seal_peek(&seal, text, len, key, path, e) < 0)
 		return -1;
@@ -102,6 +107,14 @@ by_text(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+/* What may be at the host with the key at this moment. */
+static void
+stay_older(struct cleaning *c, const struct shelf_version *v)
+{
+	for (size_t i = 0; i < v->olders && !c->o->now; i++)
+		stay_all(c, v->older[i], ".unsigned");
+}
+
 static int
 list_names(struct cleaning *c, struct err *e)
 {
@@ -115,6 +128,7 @@ list_names(struct cleaning *c, struct err *e)
 				continue;
 			stay_all(c, s->at[k].live, "");
 			stay_all(c, s->at[k].waiting, ".unsigned");
+			stay_older(c, &s->at[k]);
 		}
 		if (stay_head(c, s, e) < 0)
 			return -1;

@@ -150,6 +150,7 @@ look(struct publishing *p, struct err *e)
 {
 	const struct walk_opts opts = { .dir = p->o->dir,
 					.threads = p->o->threads,
+					.no_mounts = true,
 					.progress = walked,
 					.say = walk_says,
 					.ctx = p };
@@ -377,7 +378,8 @@ publish_again(struct publishing *p, struct shelf_version *v, struct err *e)
 	if (check_published(p, v, e) < 0)
 		return -1;
 	if ((p->in_place || !file_exists(p->view)) &&
-	    (view_make(p, NULL, 0, e) < 0 || publish_sync(p->o->top, e) < 0))
+	    (view_make(p, NULL, 0, e) < 0 ||
+	     publish_sync(p->view_work ? p->view_work : p->o->top, e) < 0))
 		return -1;
 	p->result->already = true;
 	p->result->signed_now = key && v->waiting;

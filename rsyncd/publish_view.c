@@ -194,8 +194,13 @@ swap_twin(struct view *v, const struct manifest_entry *m, int parent,
 {
 	if (link_twin(v, m, aside, "twin") == 0)
 		return 0;
-	if (renameat(aside, "twin", parent, base) < 0)
-		return err_sys(e, "rename to %s", m->path);
+	if (renameat(aside, "twin", parent, base) < 0) {
+		if (errno != EXDEV)
+			return err_sys(e, "rename to %s", m->path);
+		/* a view on a file system of its own keeps its file */
+		(void)!unlinkat(aside, "twin", 0);
+		return 0;
+	}
 	/* the same inode already: then rename does nothing at all */
 	(void)!unlinkat(aside, "twin", 0);
 	v->p->result->linked += m->size;

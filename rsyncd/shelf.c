@@ -58,17 +58,25 @@ read_live(struct shelf_version *v, const char *dir, struct err *e)
 	return 0;
 }
 
-/* Keep the newest of those that are newer than the live one. */
+/* Those that are newer than the live one; the newest waits, but an older one
+ * may be at the host with the key now. */
 static void
-keep_newest(struct shelf_version *v, struct seal *s)
+keep_waiting(struct shelf_version *v, struct seal *s)
 {
-	if ((v->live && s->revision <= v->live->revision) ||
-	    (v->waiting && s->revision <= v->waiting->revision)) {
+	struct seal *older = s;
+
+	if (v->live && s->revision <= v->live->revision) {
 		seal_free(s);
 		return;
 	}
-	seal_free(v->waiting);
-	v->waiting = s;
+	if (!v->waiting || s->revision > v->waiting->revision) {
+		older = v->waiting;
+		v->waiting = s;
+	}
+	if (!older)
+		return;
+	v->older = base_resize(v->older, v->olders + 1, sizeof(*v->older));
+	v->older[v->olders++] = older;
 }
 
 static int
@@ -90,7 +98,7 @@ read_waiting(struct shelf_version *v, const char *dir, struct err *e)
 			continue;
 		failed = read_seal(&s, path, key, e);
 		if (!failed)
-			keep_newest(v, s);
+			keep_waiting(v, s);
 	}
 	names_free(names);
 	return failed;
@@ -126,6 +134,9 @@ clear_version(struct shelf_version *v)
 {
 	seal_free(v->live);
 	seal_free(v->waiting);
+	for (size_t i = 0; i < v->olders; i++)
+		seal_free(v->older[i]);
+	free(v->older);
 	free(v->broken);
 }
 

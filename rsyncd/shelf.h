@@ -12,7 +12,9 @@ struct shelf_version {
 	char name[SEAL_NAME];
 	struct seal *live;    /* what HEAD names, or NULL */
 	struct seal *waiting; /* unsigned and newer than `live`, or NULL */
-	char key[SIGN_ID];    /* that signed `live`, or "" */
+	struct seal **older;  /* others that are newer than `live` */
+	size_t olders;
+	char key[SIGN_ID]; /* that signed `live`, or "" */
 	char *broken; /* why it cannot be read, or NULL. Then both may be NULL
 		       */
 };

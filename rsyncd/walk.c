@@ -118,6 +118,12 @@ list_all(struct walker *w, struct err *e)
 
 		if (l->entry.type != 'd')
 			continue;
+		if ((l->mount || l->dev != top.dev) && w->opts->no_mounts)
+			return err_set(e, ERR_REFUSED,
+				       "%s/%s: something else is mounted here, "
+				       "and what lies below it cannot be seen: "
+				       "unmount it, and try again",
+				       w->opts->dir, l->entry.path);
 		if (l->mount || l->dev != top.dev)
 			say(w, l->entry.path,
 			    "something else is mounted here, left out");

@@ -8,6 +8,9 @@ struct walk_opts {
 	int threads; /* that hash; 0: as many as processors, at most 8 */
 	/* A path to leave out with all below it, or NULL. */
 	bool (*skip)(void *ctx, const char *path);
+	/* Refuse a tree in which something is mounted: what lies below cannot
+	 * be seen. Else it is left out, and told. */
+	bool no_mounts;
 	/* Now and then, and at the end. */
 	void (*progress)(void *ctx, uint64_t files, uint64_t bytes);
 	/* What is no part of a tree and was left out: a socket. */

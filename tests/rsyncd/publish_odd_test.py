@@ -178,6 +178,122 @@ def test_background():
           os.listdir(ctl.trees(ROLE, "V5")))
 
 
+# version 2: the owner, user 1234, the group, the mask and all others
+ACL = bytes.fromhex("02000000" "01000700ffffffff" "02000700d2040000"
+                    "04000500ffffffff" "10000700ffffffff" "20000500ffffffff")
+
+
+def test_acl():
+    """Whoever keeps the shelf gave somebody a right to all that is made there:
+    that is no part of the tree."""
+    mine = lab.Ctl(PROGRAM, f"{DIR}/acl", KEY)
+    os.mkdir(mine.top)
+    try:
+        os.setxattr(mine.top, "system.posix_acl_default", ACL)
+    except OSError:
+        check("ACLs # SKIP none on this file system", True)
+        return
+    mine.json("publish", ROLE, "V1", f"{DIR}/one")
+    differs = lab.same(f"{DIR}/one", mine.view(ROLE, "V1"))
+    check("an ACL that the shelf inherits is in no view", not differs, differs)
+    code, out, err = mine.run("fsck", ROLE, "--key", KEY + ".pub")
+    check("which is what was published", code == 0, out + err)
+
+
+def test_waiting():
+    """A seal may be at the host with the key while another is made here."""
+    mine = lab.Ctl(PROGRAM, f"{DIR}/waiting", None)
+    mine.json("publish", ROLE, "V1", f"{DIR}/one", "--unsigned")
+    folder = mine.trees(ROLE, "V1")
+    first, = (n for n in os.listdir(folder) if n.endswith(".unsigned"))
+    mine.json("repack", ROLE, "V1", "--unsigned")
+    there = f"{DIR}/at the key/trees/{ROLE}/V1"
+    os.makedirs(there)
+    subprocess.run(["cp", f"{folder}/{first}", there], check=True)
+    mine.json("gc")
+    check("gc leaves an older seal that waits", first in os.listdir(folder),
+          os.listdir(folder))
+    lab.Ctl(PROGRAM, f"{DIR}/at the key", KEY).json("seal", ROLE, "V1")
+    for part in ("--exclude=HEAD", "--include=*"):
+        subprocess.run(["rsync", "-ac", "--exclude=.lock", part,
+                        f"{DIR}/at the key/trees/", mine.trees()], check=True)
+    code, out, err = mine.run("fsck", ROLE, "--key", KEY + ".pub")
+    check("with all that it names: it is live when it comes back",
+          code == 0 and mine.json("versions", ROLE)[0]["state"] ==
+          "live, a better one unsigned", out + err)
+    mine.key = KEY
+    mine.json("seal", ROLE, "V1")
+    mine.json("gc", "--now")
+    check("and goes when the newer one is signed",
+          first not in os.listdir(folder) and
+          mine.run("fsck", ROLE, "--key", KEY + ".pub")[0] == 0,
+          os.listdir(folder))
+
+
+def spoil(path):
+    with open(path, "r+b") as f:
+        f.seek(50)
+        f.write(b"!")
+
+
+def test_remedy():
+    """What the manual says to do about a seal or manifest that is damaged:
+    nothing that other versions stand on is lost by that."""
+    mine = lab.Ctl(PROGRAM, f"{DIR}/remedy", KEY)
+    mine.json("publish", ROLE, "V1", f"{DIR}/one")
+    tree = next_tree("six", ("usr/new", b"new\n"))
+    mine.json("publish", ROLE, "V2", tree)
+    for n, (version, what) in enumerate((("V1", "seal-"), ("V3", "manifest-"))):
+        folder = mine.trees(ROLE, version)
+        name, = (x for x in os.listdir(folder) if x.startswith(what))
+        spoil(f"{folder}/{name}")
+        check(f"a damaged {what[:-1]}: nothing is published",
+              mine.run("publish", ROLE, f"V{n + 3}", tree)[0] == 1)
+        for name in os.listdir(folder):
+            if name == "HEAD" or name.startswith("seal-"):
+                os.unlink(f"{folder}/{name}")
+        if version == "V3":
+            said = mine.say("gc", "--now")
+            check("gc says what to do first", f"{ROLE}/HEAD names V3" in said
+                  and "publish the next version first" in said, said)
+        mine.json("publish", ROLE, f"V{n + 3}", mine.view(ROLE, version))
+        code, out, err = mine.run("fsck", ROLE, "--key", KEY + ".pub")
+        check("the remedy: its view, published under a new version",
+              code == 0, out + err)
+    mine.json("gc", "--now")
+    check("gc keeps what they stand on",
+          mine.run("fsck", ROLE, "--key", KEY + ".pub")[0] == 0)
+
+
+def test_own_file_system():
+    """A view that lies on another file system than the others."""
+    if not lab.ROOT:
+        check("mounts # SKIP only root can make one", True)
+        return
+    mine = lab.Ctl(PROGRAM, f"{DIR}/apart", KEY)
+    mine.json("publish", ROLE, "V1", f"{DIR}/one")
+    where = f"{mine.top}/install/V2"
+    os.mkdir(where)
+    subprocess.run(["mount", "-t", "tmpfs", "publish_odd", where], check=True)
+    try:
+        subprocess.run(["cp", "-a", f"{DIR}/one", f"{where}/{ROLE}"],
+                       check=True)
+        os.mkdir(f"{where}/{ROLE}/proc")
+        subprocess.run(["mount", "-t", "tmpfs", "publish_odd",
+                        f"{where}/{ROLE}/proc"], check=True)
+        said = mine.say("publish", ROLE, "V2", f"{where}/{ROLE}")
+        subprocess.run(["umount", f"{where}/{ROLE}/proc"], check=True)
+        check("a tree in which something is mounted is refused",
+              f"{where}/{ROLE}/proc: something else is mounted" in said and
+              "unmount it" in said, said)
+        mine.json("publish", ROLE, "V2", f"{where}/{ROLE}")
+        code, out, err = mine.run("fsck", ROLE, "--key", KEY + ".pub")
+        check("a view on a file system of its own is published in its place",
+              code == 0, out + err)
+    finally:
+        subprocess.run(["umount", where], check=True)
+
+
 def main():
     subprocess.run([PROGRAM, "key", KEY], check=True, capture_output=True)
     lab.make_tree(f"{DIR}/one", 20)
@@ -187,6 +303,10 @@ def main():
     test_mounts()
     test_background()
     test_metadata()
+    test_acl()
+    test_waiting()
+    test_remedy()
+    test_own_file_system()
     return lab.end()
 
 
