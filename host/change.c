@@ -1,8 +1,10 @@
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 
 #include "lib/file.h"
 #include "lib/lock.h"
+#include "lib/remove.h"
 
 #include "roots/flush.h"
 
@@ -105,7 +107,8 @@ take_up(const struct change *c, const char *to, struct err *e)
 		return 0;
 	if (unlink(grub) < 0 && errno != ENOENT)
 		return err_sys(e, "%s", grub);
-	if (own_adopt(c->on, to, e) < 0 || dir_remove(fresh, e) < 0)
+	if (own_adopt(c->on, to, e) < 0 ||
+	    remove_locked(AT_FDCWD, fresh, fresh, e) < 0)
 		return -1;
 	return rename(root, fresh) < 0 ? err_sys(e, "%s", root) : 0;
 }

@@ -11,6 +11,7 @@
 
 #include "lib/file.h"
 #include "lib/mounts.h"
+#include "lib/remove.h"
 
 #include "roots/classes.h"
 #include "roots/flush.h"
@@ -25,7 +26,6 @@
 
 #define DIR "/edeploy"
 #define RECORD "/var/lib/edeploy/tree"
-#define CMDLINE_MAX 8192
 #define SPARE_BYTES (64ULL * 1024 * 1024)
 
 extern const char edeploy_init_start[], edeploy_init_end[];
@@ -130,7 +130,7 @@ read_start(struct converting *x, struct err *e)
 			       "%s has no initrd, and a kernel alone cannot "
 			       "find its root by UUID: make one",
 			       x->kernel);
-	if (file_read("/proc/cmdline", CMDLINE_MAX, &text, NULL, e) < 0)
+	if (file_read("/proc/cmdline", STATE_LINE_MAX, &text, NULL, e) < 0)
 		return -1;
 	for (at = text; (word = strsep(&at, " \n"));)
 		if (!is_boot_loaders(word))
@@ -309,10 +309,11 @@ make_root(const struct converting *x, struct err *e)
 	AUTO_FREE char *fresh = base_printf("%s.new", root);
 	unsigned long long bytes;
 
-	if (step(x, "the root", e) < 0 || dir_remove(fresh, e) < 0 ||
+	if (step(x, "the root", e) < 0 ||
+	    remove_locked(AT_FDCWD, fresh, fresh, e) < 0 ||
 	    (x->tree &&
 	     convert_own_adopt(x->top, x->version, x->tree, e) < 0) ||
-	    dir_remove(root, e) < 0 ||
+	    remove_locked(AT_FDCWD, root, root, e) < 0 ||
 	    convert_tree(x->top, fresh + 1, &x->classes, &x->own, &bytes, e) <
 		    0)
 		return -1;

@@ -94,9 +94,12 @@ put_file(struct building *b, const struct manifest_entry *m, struct err *e)
 		return -1;
 	if (copied)
 		return copy_file(b->top, parent, base, m, e);
-	if (linkat(b->top, m->path, parent, base, 0) < 0)
-		return err_sys(e, "link /%s", m->path);
-	return 0;
+	if (linkat(b->top, m->path, parent, base, 0) == 0)
+		return 0;
+	/* the kernel links nothing that is immutable */
+	if (m->type == 'f' && (errno == EPERM || errno == EMLINK))
+		return copy_file(b->top, parent, base, m, e);
+	return err_sys(e, "link /%s", m->path);
 }
 
 static int carry_children(struct building *b, const char *path, struct err *e);

@@ -10,6 +10,7 @@
 #include "lib/file.h"
 #include "lib/mounts.h"
 #include "lib/remove.h"
+#include "lib/swaps.h"
 
 #include "host/keep.h"
 #include "host/own.h"
@@ -178,6 +179,39 @@ remove_any(const char *path, struct err *e)
 	return remove_locked(AT_FDCWD, path, path, e);
 }
 
+/* Nothing is left of it but names of files that the system swaps to. They take
+ * no room, for the running version has them, too. */
+static bool
+is_swap_alone(const char *root)
+{
+	char **names = dir_names(root);
+	bool only = names && names[0];
+	size_t i;
+
+	for (i = 0; only && names[i]; i++) {
+		AUTO_FREE char *path = base_printf("%s/%s", root, names[i]);
+		struct stat st;
+
+		only = lstat(path, &st) == 0 && swaps_has(&st);
+	}
+	names_free(names);
+	return only;
+}
+
+/* The folder of a root; 1: its record stays, that the rest is tried again. */
+static int
+remove_root(const char *root, struct err *e)
+{
+	struct err why = { 0 };
+
+	if (remove_any(root, &why) == 0)
+		return 0;
+	if (is_swap_alone(root))
+		return 1;
+	*e = why;
+	return -1;
+}
+
 int
 keep_not(const struct versioned *v, const char *version, struct err *e)
 {
@@ -188,10 +222,13 @@ keep_not(const struct versioned *v, const char *version, struct err *e)
 		AUTO_FREE char *path = versioned_beside(v, version, beside[i]);
 
 		/* the record last: with a tree it is of use until then */
+		int left = 0;
+
 		if (i == ARRAY_LEN(beside) - 1 &&
-		    (own_adopt(v, version, e) < 0 || remove_any(root, e) < 0))
+		    (own_adopt(v, version, e) < 0 ||
+		     (left = remove_root(root, e)) < 0))
 			return -1;
-		if (remove_any(path, e) < 0)
+		if (!left && remove_any(path, e) < 0)
 			return -1;
 	}
 	return 0;

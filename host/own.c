@@ -10,6 +10,8 @@
 
 #include "rsyncd/pull.h"
 
+#include "roots/merge_do.h"
+
 #include "host/own.h"
 #include "host/show.h"
 
@@ -31,6 +33,8 @@ own_is(const struct manifest *tree, const struct classes *c, const char *path)
 	for (i = 0; i < ARRAY_LEN(no); i++)
 		if (str_eq(name, no[i]))
 			return false;
+	if (str_ends(name, MERGE_SUFFIX)) /* a merge that was ended */
+		return false;
 	for (i = 0; i < c->len; i++)
 		if (str_starts(c->row[i].path, name) &&
 		    first_part(c->row[i].path) == strlen(name))

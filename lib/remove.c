@@ -11,6 +11,7 @@
 
 #include "lib/base.h"
 #include "lib/remove.h"
+#include "lib/swaps.h"
 
 /* Is something mounted on this folder? 1, 0, -1. */
 static int
@@ -99,6 +100,7 @@ remove_below(const struct removing *r, int fd, const char *path)
 {
 	DIR *d = fdopendir(fd);
 	struct dirent *x;
+	bool refused = false;
 	int bad = 0;
 
 	if (!d) {
@@ -108,11 +110,18 @@ remove_below(const struct removing *r, int fd, const char *path)
 	}
 	if (r->locked)
 		unlock(fd);
-	for (errno = 0; bad == 0 && (x = readdir(d)); errno = 0) {
+	for (errno = 0; !refused && (x = readdir(d)); errno = 0) {
 		AUTO_FREE char *below = base_printf("%s/%s", path, x->d_name);
+		struct err why = { 0 };
+		const struct removing mine = { r->locked, &why };
 
-		if (!str_eq(x->d_name, ".") && !str_eq(x->d_name, ".."))
-			bad = remove_one(r, fd, x->d_name, below);
+		if (str_eq(x->d_name, ".") || str_eq(x->d_name, "..") ||
+		    remove_one(&mine, fd, x->d_name, below) == 0)
+			continue;
+		refused = why.kind == ERR_REFUSED;
+		if (bad == 0 || refused)
+			*r->e = why;
+		bad = -1;
 	}
 	if (bad == 0 && errno)
 		bad = err_sys(r->e, "remove %s", path);
@@ -124,6 +133,7 @@ static int
 remove_one(const struct removing *r, int dirfd, const char *name,
 	   const char *path)
 {
+	struct stat st;
 	int fd;
 
 	if (unlinkat(dirfd, name, 0) == 0 || errno == ENOENT)
@@ -132,6 +142,12 @@ remove_one(const struct removing *r, int dirfd, const char *name,
 		return err_sys(r->e, "remove %s", path);
 	if (errno == EPERM && r->locked && unlink_locked(dirfd, name))
 		return 0;
+	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    swaps_has(&st))
+		return err_set(r->e, ERR_SYS,
+			       "%s stays while the system swaps to that file "
+			       "(swapoff)",
+			       path);
 	fd = open_folder(dirfd, name, path, r->e);
 	if (fd < 0 || remove_below(r, fd, path) < 0)
 		return -1;

@@ -6,7 +6,8 @@
 /* Remove `name` in the folder `dirfd` (or AT_FDCWD), whatever it is, with all
  * that is below it; `path` is what messages call it. No link is followed. What
  * is mounted there stays with all that is on it, and ends the work:
- * ERR_REFUSED. Nothing there is no failure. ERR_SYS. */
+ * ERR_REFUSED. What cannot be removed for another reason stays, and all else
+ * goes: ERR_SYS, of the first. Nothing there is no failure. */
 int remove_all(int dirfd, const char *name, const char *path, struct err *e);
 
 /* And what somebody made immutable or append-only (chattr +i, +a). Another name

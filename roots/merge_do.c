@@ -9,14 +9,13 @@
 #include "lib/base.h"
 #include "lib/beneath.h"
 #include "lib/file.h"
+#include "lib/remove.h"
 
 #include "rsyncd/dress.h"
 
 #include "roots/accounts.h"
 #include "roots/copy.h"
 #include "roots/merge_do.h"
-
-#define SUFFIX ".edeploy-merge"
 
 struct building {
 	const struct merge_job *job;
@@ -158,7 +157,7 @@ static int
 settle(const char *fresh, const char *place, struct err *e)
 {
 	if (renameat2(AT_FDCWD, fresh, AT_FDCWD, place, RENAME_EXCHANGE) == 0)
-		return dir_remove(fresh, e);
+		return remove_locked(AT_FDCWD, fresh, fresh, e);
 	if (errno == ENOENT && rename(fresh, place) == 0)
 		return 0;
 	return err_sys(e, "%s", place);
@@ -168,7 +167,7 @@ int
 merge_run(const struct merge_job *job, struct err *e)
 {
 	AUTO_FREE char *place = base_printf("%s/%s", job->to, job->prefix);
-	AUTO_FREE char *fresh = base_printf("%s" SUFFIX, place);
+	AUTO_FREE char *fresh = base_printf("%s" MERGE_SUFFIX, place);
 	AUTO_CLOSE int ours = open(job->ours, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	AUTO_CLOSE int theirs =
 		open(job->theirs, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -177,7 +176,7 @@ merge_run(const struct merge_job *job, struct err *e)
 
 	if (ours < 0 || theirs < 0)
 		return err_sys(e, "%s", ours < 0 ? job->ours : job->theirs);
-	if (dir_remove(fresh, e) < 0)
+	if (remove_locked(AT_FDCWD, fresh, fresh, e) < 0)
 		return -1;
 	if (mkdir(fresh, 0700) < 0)
 		return err_sys(e, "%s", fresh);
@@ -187,6 +186,6 @@ merge_run(const struct merge_job *job, struct err *e)
 	if (build(&(struct building){ job, ours, theirs, out }, e) == 0 &&
 	    settle(fresh, place, e) == 0)
 		return 0;
-	dir_remove(fresh, &ignored);
+	remove_locked(AT_FDCWD, fresh, fresh, &ignored);
 	return -1;
 }

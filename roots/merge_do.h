@@ -3,6 +3,8 @@
 
 #include "roots/merge.h"
 
+#define MERGE_SUFFIX ".edeploy-merge"
+
 /* A plan becomes a folder. */
 struct merge_job {
 	const struct merge_plan *plan;

@@ -9,6 +9,7 @@
 #include "lib/base.h"
 #include "lib/beneath.h"
 #include "lib/file.h"
+#include "lib/swaps.h"
 #include "rsyncd/job.h"
 #include "rsyncd/lanes.h"
 #include "rsyncd/stand.h"
@@ -35,6 +36,17 @@ into_open(struct job *j, struct err *e)
 
 /* ---- what is there ---- */
 
+/* A root that is taken up again has the machine's own files already, of which
+ * nobody can take this one away. */
+static bool
+is_swap(const struct job *j, const char *path)
+{
+	struct stat st;
+
+	return fstatat(j->into, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       swaps_has(&st);
+}
+
 static int
 meet_stranger(void *ctx, const char *path, struct err *e)
 {
@@ -48,7 +60,9 @@ meet_stranger(void *ctx, const char *path, struct err *e)
 			       "folder, or remove what is there (--strict)",
 			       j->o->into, path, j->seal->role,
 			       j->seal->version);
-	return j->o->dry_run ? 0 : place_remove(j->into, path, true, e);
+	return j->o->dry_run || is_swap(j, path)
+		       ? 0
+		       : place_remove(j->into, path, true, e);
 }
 
 /* What is no folder where one is to be; a link may lead to what somebody

@@ -61,8 +61,9 @@ place_remove(int top, const char *path, bool all, struct err *e)
 		return err_sys(e, "remove %s", path);
 	if (unlinkat(parent, base, AT_REMOVEDIR) == 0)
 		return 0;
-	return all ? remove_all(parent, base, path, e)
-		   : err_sys(e, "remove %s", path);
+	/* a file that somebody made immutable is no folder */
+	return all || errno == ENOTDIR ? remove_locked(parent, base, path, e)
+				       : err_sys(e, "remove %s", path);
 }
 
 /* ---- files ---- */

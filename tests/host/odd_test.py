@@ -213,8 +213,69 @@ def own_data():
         run("chattr", "-i", disk.root(version, "/fixed"))
 
 
+def fall(version, good):
+    """It was brought, and is left: the next upgrade takes it up again."""
+    code, out, err = disk.call("upgrade", version)
+    check(f"{version} is on trial", code == 0, out + err)
+    disk.write_cfg(int(disk.cfg()["gen"]) + 1, good)
+
+
+def swap():
+    """The system swaps to a file of its own: nobody takes its names away."""
+    path = disk.root("V1", "/swapfile")
+    with open(path, "wb") as f:
+        f.write(bytes(1 << 20))
+    os.chmod(path, 0o600)
+    run("mkswap", path)
+    if run("swapon", path).returncode:
+        check("swap # SKIP may not swap to a file", True)
+        return
+    try:
+        fall("V2", "V1")
+        go_on("V2")
+        check("a version is taken up again", os.path.samefile(
+            path, disk.root("V2", "/swapfile")))
+        go_on("V3")
+        code, out, err = disk.call("gc")
+        check("of an old one nothing but that name stays, and nobody fails",
+              code == 0 and os.listdir(disk.root("V1")) == ["swapfile"] and
+              "V1.record" in disk.names(), out + err)
+        p = run("rm", "-f", path)
+        check("for it cannot go", p.returncode == 1, p.stderr)
+    finally:
+        run("swapoff", disk.root("V3", "/swapfile"))
+        run("swapoff", path)
+    code, out, err = disk.call("gc")
+    check("and goes when it can", code == 0 and
+          not [n for n in disk.names() if n.startswith("V1")], out + err)
+    check("the file itself stays",
+          os.path.getsize(disk.root("V3", "/swapfile")) == 1 << 20)
+
+
+def immutable():
+    """Somebody hardened a version that fell: it can be tried again."""
+    fall("V4", "V3")
+    added, theirs = (disk.root("V4", p) for p in ("/etc/fixed",
+                                                  "/usr/lib/same.so"))
+    put(added, "fixed\n")
+    run("cp", "-a", theirs, theirs + ".x")
+    run("mv", theirs + ".x", theirs)
+    for path in added, theirs:
+        run("chattr", "+i", path)
+    put(disk.root("V4", "/etc.edeploy-merge/shadow"), "left\n")
+    go_on("V4")
+    code, out, err = disk.call("verify", "V4")
+    check("as it should be", code == 0, out + err)
+    check("and what a merge left is nobody's own",
+          "etc.edeploy-merge" not in read(disk.root("V4.mounts")))
+
+
 def main():
     try:
+        make_site()
+        swap()
+        immutable()
+        disk.close()
         make_site()
         own_data()
         disk.close()

@@ -1,6 +1,8 @@
 /* What is removed, and what is not: what a link names, what is mounted. */
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 
@@ -41,6 +43,34 @@ away(const char *name, struct err *e)
 	AUTO_CLOSE int dirfd = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	return remove_all(dirfd, name, name, e);
+}
+
+/* One that cannot go keeps no other from going, and is the one that is told. */
+static void
+test_rest(void)
+{
+	static const char *const names[] = { "part/a/f", "part/b/f", "part/c/f",
+					     "part/d/f" };
+	AUTO_FREE char *fixed = in_top("part/c/f");
+	AUTO_CLOSE int fd = -1;
+	int on = FS_IMMUTABLE_FL, off = 0;
+	struct err e = { 0 };
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(names); i++)
+		CHECK(i, put(names[i]));
+	fd = open(fixed, O_RDONLY | O_CLOEXEC);
+	if (ioctl(fd, FS_IOC_SETFLAGS, &on) < 0) {
+		test_skip("no immutable files here");
+	} else {
+		CHECK(0, away("part", &e) < 0 && e.kind == ERR_SYS);
+		CHECK_SHOW(0, strstr(e.text, "part/c/f"), "%s", e.text);
+		for (i = 0; i < ARRAY_LEN(names); i++)
+			CHECK(i, there(names[i]) == (i == 2));
+		CHECK(0, ioctl(fd, FS_IOC_SETFLAGS, &off) == 0);
+	}
+	e = (struct err){ 0 };
+	CHECK(1, away("part", &e) == 0 && !there("part"));
 }
 
 static void
@@ -117,6 +147,7 @@ main(void)
 	if (!mkdtemp(top))
 		abort();
 	test_things();
+	test_rest();
 	test_mounts();
 	test_failures();
 	CHECK(0, dir_remove(top, &e) == 0);
