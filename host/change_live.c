@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "lib/file.h"
+#include "lib/mounts.h"
 
 #include "host/change_live.h"
 #include "host/history.h"
@@ -80,9 +81,32 @@ healthy(void *ctx, struct err *e)
 	return from_within(prove_healthy(e), e);
 }
 
+/* Where an automount stands directly on the root: it cannot be moved. Without
+ * its disk a copy would wait for it, and of one that is in use only what is
+ * mounted over it would come along, which systemd unmounts when the automount
+ * itself is gone. Owned; NULL: none. */
+static char *
+find_automount(void)
+{
+	AUTO_CLEAR(mounts) m = { 0 };
+	const struct mount_row *root;
+	struct err ignored;
+	size_t i;
+
+	if (mounts_read(&m, &ignored) < 0)
+		return NULL;
+	root = mounts_root(&m);
+	for (i = 0; root && i < m.len; i++)
+		if (m.at[i].parent == root->id &&
+		    str_eq(m.at[i].fstype, "autofs"))
+			return base_strdup(m.at[i].where);
+	return NULL;
+}
+
 int
 change_may_live(const struct change *c, bool *may, struct err *e)
 {
+	AUTO_FREE char *automount = NULL;
 	bool same_kernel, same_start;
 
 	*may = false;
@@ -95,6 +119,20 @@ change_may_live(const struct change *c, bool *may, struct err *e)
 			   &same_start, e) < 0)
 		return -1;
 	*may = same_kernel || c->live;
+	automount = *may ? find_automount() : NULL;
+	if (!automount)
+		return 0;
+	if (c->live)
+		return err_set(e, ERR_REFUSED,
+			       "%s is an automount, which cannot be moved into "
+			       "%s: unmount it (systemctl stop), or let the "
+			       "next boot enter (--at-boot)",
+			       automount, c->to);
+	*may = false;
+	if (!c->host->json)
+		printf("%s is an automount, which cannot be moved: the next "
+		       "boot enters\n",
+		       automount);
 	return 0;
 }
 

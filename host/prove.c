@@ -9,11 +9,13 @@
 #include "lib/lock.h"
 #include "lib/proc.h"
 
+#include "roots/enter.h"
 #include "roots/watchdog.h"
 
 #include "host/history.h"
 #include "host/keep.h"
 #include "host/prove.h"
+#include "host/switch.h"
 
 #define AGAIN_S 5
 #define PATIENCE_S 120 /* of a reboot that was asked for */
@@ -105,6 +107,37 @@ check_post(const struct versioned *v, struct err *e)
 		       v->running, v->running, v->state.good);
 }
 
+/* The kernel was started for another version, and this one starts otherwise:
+ * what runs well now says nothing of that. */
+static int
+check_started(const struct versioned *v, struct err *e)
+{
+	AUTO_FREE char *line = NULL;
+	AUTO_FREE char *root = versioned_root(v, v->running);
+	AUTO_FREE char *booted = NULL;
+	struct state_words w = { 0 };
+	bool same_kernel, same = false;
+	struct err why = { 0 };
+
+	if (!v->live)
+		return 0;
+	if (file_read("/proc/cmdline", STATE_LINE_MAX, &line, NULL, e) < 0)
+		return -1;
+	state_words_parse(&w, line);
+	if (!*w.root || str_eq(w.root, v->running))
+		return 0;
+	booted = versioned_root(v, w.root);
+	if (switch_compare(v->top, w.root, v->running, &same_kernel, &same,
+			   &why) == 0 &&
+	    same && enter_same_init(booted, root, &same, &why) == 0 && same)
+		return 0;
+	return err_set(e, ERR_REFUSED,
+		       "%s was entered live, and starts otherwise than %s, "
+		       "which was booted: \"reboot\" proves it, \"edeploy "
+		       "rollback\" goes back to %s",
+		       v->running, w.root, v->state.good);
+}
+
 int
 prove_good(struct versioned *v, struct err *e)
 {
@@ -116,7 +149,7 @@ prove_good(struct versioned *v, struct err *e)
 		return -1;
 	if (!is_on_trial(v))
 		return 0;
-	if (check_post(v, e) < 0)
+	if (check_post(v, e) < 0 || check_started(v, e) < 0)
 		return -1;
 	snprintf(was, sizeof(was), "%s", v->state.good);
 	if (state_prove(&v->state, v->running, e) < 0 ||

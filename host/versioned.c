@@ -89,7 +89,16 @@ find_running(struct versioned *v, struct err *e)
 int
 versioned_refresh(struct versioned *v, struct err *e)
 {
-	return state_read(&v->state, v->dir, e);
+	struct err why = { 0 };
+
+	if (state_read(&v->state, v->dir, &why) == 0)
+		return 0;
+	return why.kind == ERR_INPUT
+		       ? err_set(e, ERR_INPUT,
+				 "%s; boot.good beside it names the good "
+				 "version: \"reboot\" makes it anew",
+				 why.text)
+		       : err_set(e, why.kind, "%s", why.text);
 }
 
 int

@@ -32,7 +32,7 @@ grub_print_cfg(const char *uuid, const char *module, struct buf *out)
 		     "\techo \"edeploy: boot.cfg is damaged\"\n"
 		     "\tset ed_try=\n\tset ed_left=0\n"
 		     "\tsource /edeploy/boot.good\nfi\n"
-		     "set ed_why=\n");
+		     "set ed_why=\nset ed_end=\n");
 	buf_printf(
 		out,
 		"function ed_boot {\n"
@@ -40,7 +40,8 @@ grub_print_cfg(const char *uuid, const char *module, struct buf *out)
 		"\tsource /edeploy/roots/$1.grub\n"
 		"\techo \"edeploy: $1 $ed_why\"\n"
 		"\tif linux $ed_kernel root=UUID=%s init=/edeploy/init "
-		"edeploy.root=$1 edeploy.gen=$ed_gen $ed_why $ed_args; then\n"
+		"edeploy.root=$1 edeploy.gen=$ed_gen $ed_why $ed_end $ed_args; "
+		"then\n"
 		"\t\tif initrd $ed_initrd; then boot; fi\n"
 		"\tfi\n"
 		"}\n",
@@ -52,8 +53,14 @@ grub_print_cfg(const char *uuid, const char *module, struct buf *out)
 		"\t\tset ed_why=edeploy.fell=grub\n"
 		"\telse\n"
 		"\t\tset ed_tried=$ed_gen\n"
-		"\t\tsave_env -f /edeploy/grub/grubenv ed_tried\n"
+		"\t\tif save_env -f /edeploy/grub/grubenv ed_tried; then\n"
+		"\t\t\t# no shell after a panic or without a root, but the\n"
+		"\t\t\t# next start; what the version says itself wins\n"
+		"\t\t\tset ed_end=\"panic=10 rd.shell=0 "
+		"rd.emergency=reboot\"\n"
+		"\t\tfi\n"
 		"\t\ted_boot $ed_try\n"
+		"\t\tset ed_end=\n"
 		"\t\tset ed_why=edeploy.fell=load\n"
 		"\tfi\n"
 		"elif [ -n \"$ed_try\" ]; then\n"

@@ -25,7 +25,6 @@
 
 #define DIR "/edeploy"
 #define SYSROOT DIR "/sysroot"
-#define CMDLINE_MAX 8192
 #define PAUSE_S 10 /* to read what went wrong */
 
 __attribute__((format(printf, 1, 2))) static void
@@ -59,7 +58,7 @@ read_words(struct state_words *w, struct err *e)
 	AUTO_FREE char *text = NULL;
 
 	*w = (struct state_words){ .watchdog_s = WATCHDOG_S };
-	if (file_read("/proc/cmdline", CMDLINE_MAX, &text, NULL, e) < 0)
+	if (file_read("/proc/cmdline", STATE_LINE_MAX, &text, NULL, e) < 0)
 		return -1;
 	state_words_parse(w, text);
 	if (!*w->root)

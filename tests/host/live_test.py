@@ -2,6 +2,7 @@
 """live_test.py EDEPLOY EDEPLOYCTL: a running system goes on in another version,
 without a boot: in namespaces of its own, where pid 1 is this test, and its root
 a version that edeployctl published. Prints TAP."""
+import ctypes
 import json
 import os
 import signal
@@ -304,6 +305,15 @@ def prove():
     service = subprocess.Popen(["unshare", "-m", "chroot", disk.root("V2"),
                                 "/usr/bin/busybox", "sleep", "1000"])
     disk.inside("upgrade", "V4", "--live")
+    line = f"{disk.dir}/cmdline"
+    put(line, "quiet edeploy.root=V2 edeploy.gen=7\n")
+    subprocess.run(["mount", "--bind", line, disk.sysroot + "/proc/cmdline"],
+                   check=True)
+    code, out, err = disk.inside("prove")
+    check("what no boot has started is not proved by what runs", code == 1 and
+          "V4 was entered live, and starts otherwise than V2" in err and
+          '"reboot" proves it' in err and disk.cfg()["try"] == "V4", out + err)
+    subprocess.run(["umount", disk.sysroot + "/proc/cmdline"], check=True)
     sick = disk.root("V4", "/etc/edeploy/health.d/sick")
     put(sick, "#!/bin/sh\necho first\necho the last line\nexit 4\n", 0o755)
     put(disk.root("V4", "/etc/edeploy/health.d/off"), "#!/bin/sh\nexit 4\n")
@@ -340,6 +350,29 @@ def prove():
           max(map(len, out.splitlines())) <= 80, out)
 
 
+def automount():
+    """As systemd makes one of x-systemd.automount; nobody serves this one."""
+    where = disk.sysroot + "/usr/lib/systemd/system"
+    listens, tells = os.pipe()
+    os.set_inheritable(tells, True)
+    libc = ctypes.CDLL(None, use_errno=True)
+    os.setpgid(0, 0)
+    words = f"fd={tells},pgrp={os.getpgrp()},minproto=5,maxproto=5,direct"
+    bad = libc.mount(b"lab", where.encode(), b"autofs", 0, words.encode())
+    os.close(listens)
+    if bad:
+        check(f"automounts # SKIP {os.strerror(ctypes.get_errno())}", True)
+        return
+    code, out, err = disk.inside("upgrade", "V6", "--live")
+    check("an automount cannot be moved: live is refused", code == 1 and
+          "/usr/lib/systemd/system is an automount" in err and
+          "--at-boot" in err, out + err)
+    code, out, err = disk.inside("status", "--json")
+    check("and nothing is armed", disk.cfg()["try"] == "" and
+          json.loads(out)["running"] == "V4", out + err)
+    subprocess.run(["umount", "-l", where], check=True)
+
+
 def main():
     try:
         begin()
@@ -353,6 +386,7 @@ def main():
         goes_on()
         goes_back()
         prove()
+        automount()
     finally:
         disk.close()
     return lab.end()
