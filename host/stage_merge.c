@@ -49,6 +49,14 @@ look_at_ours(struct stage *s, const char *prefix, bool tell,
 	return s->strict ? stage_without_strangers(s, out, tell, e) : 0;
 }
 
+static bool
+is_same_file(const struct manifest_entry *a, const struct manifest_entry *b)
+{
+	return a->type == b->type &&
+	       (a->type != 'f' ||
+		(a->size == b->size && digest_eq(&a->hash, &b->hash)));
+}
+
 /* What the installation or an upgrade put there is nobody's edit, and tells
  * nothing when it is kept. */
 static bool
@@ -59,9 +67,7 @@ is_our_own(const struct stage *s, const struct manifest *ours,
 		s->local ? manifest_find(s->local, r->path) : NULL;
 	const struct manifest_entry *is = manifest_find(ours, r->path);
 
-	return was && is && was->type == is->type &&
-	       (was->type != 'f' ||
-		(was->size == is->size && digest_eq(&was->hash, &is->hash)));
+	return was && is && is_same_file(was, is);
 }
 
 static void
@@ -151,6 +157,93 @@ stage_merge_again(struct stage *s, struct err *e)
 	return late_bring(s->on, s->to, to, e) < 0 ? -1 : 0;
 }
 
+/* ---- what is merged no more ---- */
+
+/* This host's own, or edited here. */
+static bool
+is_edited(const struct stage *s, const struct manifest_entry *is)
+{
+	const struct manifest_entry *was = manifest_find(s->was, is->path);
+	const struct manifest_entry *local =
+		s->local ? manifest_find(s->local, is->path) : NULL;
+
+	if (is->type == 'd' || (local && is_same_file(local, is)))
+		return false;
+	return !was || !is_same_file(was, is);
+}
+
+/* It would stay behind in the version that runs, and go with it. Where state of
+ * that name is there already somebody has seen to it. */
+static int
+check_left(const struct stage *s, const struct classes *now,
+	   const struct manifest_entry *is, struct err *e)
+{
+	enum path_class class = classes_of(&s->classes, is->path);
+	AUTO_FREE char *place =
+		base_printf("%s/state/%s", s->on->dir, is->path);
+
+	if (class == CLASS_MERGED ||
+	    classes_of(now, is->path) != CLASS_MERGED || !is_edited(s, is) ||
+	    (class == CLASS_STATE && file_exists(place)))
+		return 0;
+	if (class == CLASS_STATE)
+		return err_set(e, ERR_REFUSED,
+			       "/%s was edited or made here, and is state in "
+			       "%s, which would begin without it: copy it to "
+			       "%s first (and what else is beside it)",
+			       is->path, s->to, place);
+	return err_set(e, ERR_REFUSED,
+		       "/%s was edited or made here, and belongs to the "
+		       "version in %s, which has its own: move it elsewhere "
+		       "first, or make it as %s has it",
+		       is->path, s->to, s->on->running);
+}
+
+static int
+check_folder(struct stage *s, const struct classes *now, const char *prefix,
+	     struct err *e)
+{
+	AUTO(manifest) ours = NULL;
+	size_t i;
+
+	if (look_at_ours(s, prefix, false, &ours, e) < 0)
+		return -1;
+	for (i = 0; i < ours->len; i++)
+		if (path_is_within(ours->entry[i].path, prefix) &&
+		    check_left(s, now, &ours->entry[i], e) < 0)
+			return -1;
+	return 0;
+}
+
+/* The next version may have merged folders of this one in another class. */
+static int
+check_classes(struct stage *s, struct err *e)
+{
+	AUTO_FREE char *root = versioned_root(s->on, s->on->running);
+	AUTO_CLEAR(classes) now = { 0 };
+	size_t i;
+
+	if (classes_of_root(&now, root, e) < 0)
+		return -1;
+	for (i = 0; i < now.len; i++) {
+		bool other = classes_of(&s->classes, now.row[i].path) !=
+			     CLASS_MERGED;
+		size_t k;
+
+		if (!classes_merged_top(&now, i))
+			continue;
+		for (k = 0; !other && k < s->classes.len; k++)
+			other = s->classes.row[k].class != CLASS_MERGED &&
+				path_is_below(s->classes.row[k].path,
+					      now.row[i].path) &&
+				classes_of(&now, s->classes.row[k].path) ==
+					CLASS_MERGED;
+		if (other && check_folder(s, &now, now.row[i].path, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 int
 stage_merge(struct stage *s, struct err *e)
 {
@@ -161,6 +254,7 @@ stage_merge(struct stage *s, struct err *e)
 	/* the next upgrade's base: once merged, they are this machine's */
 	if (pristine_keep(tree, record, e) < 0 ||
 	    classes_of_root(&s->classes, tree, e) < 0 ||
+	    check_classes(s, e) < 0 ||
 	    late_keep(s->on, s->to, &s->classes, e) < 0 ||
 	    each_merged(s, merge, e) < 0)
 		return -1;

@@ -31,6 +31,7 @@ static char *
 read_mark(const struct host *h)
 {
 	AUTO_FREE char *path = below(h, UPGRADE_MARK);
+	AUTO_FREE char *to = NULL;
 	struct err ignored;
 	char *text = NULL;
 
@@ -38,6 +39,10 @@ read_mark(const struct host *h)
 		return NULL;
 	if (file_read(path, MARK_MAX, &text, NULL, &ignored) < 0)
 		return base_strdup("");
+	to = conf_value(text, "TO");
+	/* it ended, and the power went before the mark did */
+	if (str_eq(to, h->conf.version))
+		free(STEAL(text));
 	return text;
 }
 

@@ -255,6 +255,22 @@ def after_upgrade():
           get("/bin/tool") == "tool 1\n" and get("/etc/gone.conf"))
 
 
+def left_mark():
+    """The power went when all was done but for the mark's own end."""
+    put(ROOT + "/var/lib/edeploy/upgrade",
+        "TO=V1\nSINCE=2026-01-01T00:00:00Z\nSTEP=post\n")
+    code, out, err = call("status")
+    check("a mark of an upgrade that has ended is none", code == 0 and
+          "mixed" not in out + err, out + err)
+    code, out, err = call("upgrade", "V1")
+    check("this version is there already", code == 1 and
+          "this host is at V1 already" in err, out + err)
+    code, out, err = call("upgrade", "V9")
+    check("and another one may come", code == 1 and "between" not in err and
+          "/V9/ is not there" in err, out + err)
+    os.unlink(ROOT + "/var/lib/edeploy/upgrade")
+
+
 def silence(port):
     """After the daemon went."""
     code, out, err = call("list")
@@ -274,6 +290,7 @@ def main():
             refusals()
             upgrade_with_failure()
             after_upgrade()
+            left_mark()
         else:
             check("upgrade # SKIP not root", True)
         daemon.send_signal(signal.SIGTERM)

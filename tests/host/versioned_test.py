@@ -672,6 +672,36 @@ def own_classes():
     disk.call("rollback")
 
 
+def other_class():
+    """What was merged until now is state in the next version, or its own: this
+    host's part of it is not left behind without a word."""
+    def change(tree):
+        put(f"{tree}/usr/share/edeploy/classes", "edeploy-classes 1\n"
+            "versioned etc/ver\nstate etc/lets\nversioned etc/vend\n")
+        put(f"{tree}/etc/lets/README", "read me\n", mtime=10**18)
+        put(f"{tree}/etc/vend/f", "f\n", mtime=10**18)
+
+    disk.publish("V9", change)
+    put(disk.root("V7", "/etc/lets/live/cert"), "cert\n")
+    put(disk.root("V7", "/etc/vend/mine"), "mine\n")
+    for words, see_to_it in (
+            ("/etc/lets/live/cert was edited or made here, and is state in V9",
+             lambda: put(disk.state("/etc/lets/live/cert"), "cert\n")),
+            ("/etc/vend/mine was edited or made here, and belongs to the "
+             "version in V9",
+             lambda: os.unlink(disk.root("V7", "/etc/vend/mine")))):
+        code, out, err = disk.call("upgrade", "V9")
+        check(f"refused: {words}", code == 1 and
+              words in " ".join(err.split()) and disk.cfg()["try"] == "",
+              out + err)
+        see_to_it()
+    code, out, err = disk.call("upgrade", "V9")
+    check("until somebody has seen to it", code == 0 and
+          "state etc/lets\n" in open(disk.root("V9.mounts")).read() and
+          disk.cfg()["try"] == "V9", out + err)
+    disk.call("rollback")
+
+
 def no_room():
     disk.publish("V6", lambda tree: put(f"{tree}/usr/lib/big.so",
                                         os.urandom(3 << 20)))
@@ -707,6 +737,7 @@ def main():
         damage()
         serials()
         own_classes()
+        other_class()
         no_room()
         documented()
     finally:
