@@ -3,7 +3,8 @@
 #include <stdio.h>
 
 #include "lib/file.h"
-#include "lib/mounts.h"
+
+#include "roots/live.h"
 
 #include "host/change_live.h"
 #include "host/history.h"
@@ -81,28 +82,6 @@ healthy(void *ctx, struct err *e)
 	return from_within(prove_healthy(e), e);
 }
 
-/* Where an automount stands directly on the root: it cannot be moved. Without
- * its disk a copy would wait for it, and of one that is in use only what is
- * mounted over it would come along, which systemd unmounts when the automount
- * itself is gone. Owned; NULL: none. */
-static char *
-find_automount(void)
-{
-	AUTO_CLEAR(mounts) m = { 0 };
-	const struct mount_row *root;
-	struct err ignored;
-	size_t i;
-
-	if (mounts_read(&m, &ignored) < 0)
-		return NULL;
-	root = mounts_root(&m);
-	for (i = 0; root && i < m.len; i++)
-		if (m.at[i].parent == root->id &&
-		    str_eq(m.at[i].fstype, "autofs"))
-			return base_strdup(m.at[i].where);
-	return NULL;
-}
-
 int
 change_may_live(const struct change *c, bool *may, struct err *e)
 {
@@ -119,7 +98,7 @@ change_may_live(const struct change *c, bool *may, struct err *e)
 			   &same_start, e) < 0)
 		return -1;
 	*may = same_kernel || c->live;
-	automount = *may ? find_automount() : NULL;
+	automount = *may ? live_automount() : NULL;
 	if (!automount)
 		return 0;
 	if (c->live)

@@ -400,14 +400,41 @@ move_all(const struct live_opts *o, struct err *e)
 	return 0;
 }
 
+/* Without its disk a copy of it would wait for that, and of one that is in use
+ * only what is mounted over it would come along, which systemd unmounts when
+ * the automount itself is gone. */
+char *
+live_automount(void)
+{
+	AUTO_CLEAR(mounts) m = { 0 };
+	const struct mount_row *root;
+	struct err ignored;
+	size_t i;
+
+	if (mounts_read(&m, &ignored) < 0)
+		return NULL;
+	root = mounts_root(&m);
+	for (i = 0; root && i < m.len; i++)
+		if (m.at[i].parent == root->id &&
+		    str_eq(m.at[i].fstype, "autofs"))
+			return base_strdup(m.at[i].where);
+	return NULL;
+}
+
 int
 live_switch(const struct live_opts *o, struct err *e)
 {
 	AUTO_CLEAR(mounts) m = { 0 };
+	AUTO_FREE char *automount = NULL;
 	struct err ignored;
 
 	if (check_namespace(e) < 0)
 		return -1;
+	automount = live_automount();
+	if (automount)
+		return err_set(e, ERR_REFUSED,
+			       "%s is an automount, which cannot be moved",
+			       automount);
 	if (live_finish(e) < 0 || mounts_read(&m, e) < 0)
 		return -1;
 	if (put_together(o, &m, e) < 0 || move_all(o, e) < 0) {

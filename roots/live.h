@@ -21,8 +21,13 @@ struct live_opts {
 	void *ctx;
 };
 
+/* Where an automount stands directly on the root, with which the system cannot
+ * move; NULL: nowhere. Owned. */
+char *live_automount(void);
+
 /* On failure nothing has changed. ERR_REFUSED when the caller's mounts are not
- * those of pid 1 (a container, a service with protections), ERR_SYS. */
+ * those of pid 1 (a container, a service with protections), or an automount is
+ * in the way; ERR_SYS. */
 int live_switch(const struct live_opts *o, struct err *e);
 
 /* What a move that was killed has left mounted is taken off: a root that was
