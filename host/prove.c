@@ -124,7 +124,9 @@ check_started(const struct versioned *v, struct err *e)
 	if (file_read("/proc/cmdline", STATE_LINE_MAX, &line, NULL, e) < 0)
 		return -1;
 	state_words_parse(&w, line);
-	if (!*w.root || str_eq(w.root, v->running))
+	/* what was converted starts as the plain root did, but for our init */
+	if (!*w.root || str_eq(w.root, v->running) ||
+	    str_eq(w.root, VERSIONED_PLAIN))
 		return 0;
 	booted = versioned_root(v, w.root);
 	if (switch_compare(v->top, w.root, v->running, &same_kernel, &same,
