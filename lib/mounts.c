@@ -9,9 +9,8 @@
 
 #define MOUNTINFO_MAX (4 * 1024 * 1024)
 
-/* "\040" and friends, in place: how the kernel writes blanks in paths. */
-static void
-unescape(char *text)
+void
+mounts_unescape(char *text)
 {
 	char *to = text;
 
@@ -52,9 +51,9 @@ parse_row(char *line, struct mount_row *m)
 	m->node = strsep(&at, " ");
 	if (!m->node)
 		return false;
-	unescape(m->from);
-	unescape(m->where);
-	unescape(m->node);
+	mounts_unescape(m->from);
+	mounts_unescape(m->where);
+	mounts_unescape(m->node);
 	return true;
 }
 

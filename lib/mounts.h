@@ -33,6 +33,9 @@ int mounts_read_of(struct mounts *out, const char *pid, struct err *e);
  * none are left out. */
 void mounts_parse(struct mounts *out, char *text);
 
+/* "\040" and friends, in place: how the kernel writes blanks in paths. */
+void mounts_unescape(char *text);
+
 /* The row that is "/" to this program; NULL when it stands below one. Others of
  * that name may cover it for those who come from outside. */
 const struct mount_row *mounts_root(const struct mounts *m);

@@ -2,29 +2,10 @@
 
 #include "lib/base.h"
 #include "lib/file.h"
+#include "lib/mounts.h"
 
 #define SWAPS "/proc/swaps"
 #define SWAPS_MAX 65536
-
-/* The kernel writes blanks and backslashes as \NNN. */
-static void
-unescape(char *path)
-{
-	char *to = path;
-
-	for (; *path; path++) {
-		if (path[0] == '\\' && path[1] >= '0' && path[1] <= '3' &&
-		    path[2] >= '0' && path[2] <= '7' && path[3] >= '0' &&
-		    path[3] <= '7') {
-			*to++ = (char)((path[1] - '0') << 6 |
-				       (path[2] - '0') << 3 | (path[3] - '0'));
-			path += 3;
-		} else {
-			*to++ = *path;
-		}
-	}
-	*to = '\0';
-}
 
 bool
 swaps_has(const struct stat *st)
@@ -40,7 +21,7 @@ swaps_has(const struct stat *st)
 		struct stat is;
 		char *path = strsep(&line, " \t");
 
-		unescape(path);
+		mounts_unescape(path);
 		if (*path == '/' && stat(path, &is) == 0 &&
 		    is.st_dev == st->st_dev && is.st_ino == st->st_ino)
 			return true;
