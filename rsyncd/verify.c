@@ -57,7 +57,9 @@ read_content(struct verifying *v, int lane, size_t i,
 
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_sys(e, "%s", x->path);
-	inodes_note(v->inodes, &st, i);
+	/* copies of one file may well be one */
+	if (v->o->manifest->entry[i].type == 'f')
+		inodes_note(v->inodes, &st, i);
 	return crowd_add(v->crowd[lane], fd, x, e);
 }
 
