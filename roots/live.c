@@ -299,8 +299,7 @@ covers(const struct live_opts *o, const struct mounts *m, size_t i)
 	size_t k;
 
 	for (k = i + 1; k < m->len; k++)
-		if ((path_is_below(m->at[k].where, m->at[i].where) ||
-		     str_eq(m->at[k].where, m->at[i].where)) &&
+		if (path_is_within(m->at[k].where, m->at[i].where) &&
 		    is_kept(o, &m->at[k]))
 			return &m->at[k];
 	return NULL;

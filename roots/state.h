@@ -58,6 +58,7 @@ void state_return(struct state *s);
 
 /* ---- what init does with what GRUB says ---- */
 
+/* Of /proc/cmdline. Kernels keep 2048 to 4096 bytes. */
 #define STATE_LINE_MAX 8192
 struct state_words {              /* of the kernel's command line */
 	char root[STATE_VERSION]; /* edeploy.root= */
