@@ -193,6 +193,15 @@ def test_derived(one):
     check("all is whole", fsck()[0] == 0, fsck()[1])
 
 
+def recipe(other):
+    """The manual's three calls of rsync around a key that is elsewhere."""
+    with open(f"{SOURCE}/docs/operations.md", encoding="utf-8") as f:
+        part = f.read().split("### The key on another host")[1].split("\n### ")[0]
+    os.makedirs(other.trees())
+    return [line.strip().replace("server:/var/lib/edeploy/trees", ctl.trees())
+            for line in part.splitlines() if line.startswith("    rsync ")]
+
+
 def test_unsigned(two):
     """The key on another host, which gets seals and HEADs and nothing else."""
     put(f"{two}/etc/motd", "V4\n")
@@ -207,18 +216,18 @@ def test_unsigned(two):
     again = ctl.json("publish", "mysql", "V4", two, key=False)
     check("again: it waits still", again["already"] and not again["live"])
     other = lab.Ctl(PROGRAM, f"{DIR}/elsewhere", KEY)
-    os.makedirs(other.top)
-    rsync = ["rsync", "-a", "--include=*/", "--include=HEAD",
-             "--include=seal-*", "--exclude=*"]
-    subprocess.run([*rsync, ctl.trees() + "/", other.trees() + "/"],
-                   check=True)
+    there, back, heads = recipe(other)
+    subprocess.run(there, cwd=other.top, shell=True, check=True)
     code, out, err = other.run("seal", "mysql", "V4")
     check("it is sealed elsewhere",
           code == 0 and "mysql V4 is live: serial 4" in out, out + err)
-    for step in ("--exclude=HEAD", "--include=HEAD"):
-        subprocess.run([rsync[0], rsync[1], "--exclude=.lock", step,
-                        *rsync[2:], other.trees() + "/", ctl.trees() + "/"],
-                       check=True)
+    for trees in (ctl, other):  # as if both were made within one second
+        os.utime(trees.trees("mysql", "HEAD"), (1500000000, 1500000000))
+    subprocess.run(back, cwd=other.top, shell=True, check=True)
+    check("its seal came first", "version V3" in
+          open(ctl.trees("mysql", "HEAD")).read() and
+          f"seal-{said['seal']}" in seals("mysql", "V4"), seals("mysql", "V4"))
+    subprocess.run(heads, cwd=other.top, shell=True, check=True)
     check("and live here", ctl.json("versions", "mysql")[0]["state"] == "newest"
           and fsck()[0] == 0, fsck()[1])
     check("gc removes the text that waited",
