@@ -124,10 +124,16 @@ check_started(const struct versioned *v, struct err *e)
 	if (file_read("/proc/cmdline", STATE_LINE_MAX, &line, NULL, e) < 0)
 		return -1;
 	state_words_parse(&w, line);
-	/* what was converted starts as the plain root did, but for our init */
-	if (!*w.root || str_eq(w.root, v->running) ||
-	    str_eq(w.root, VERSIONED_PLAIN))
+	if (str_eq(w.root, v->running))
 		return 0;
+	/* GRUB names every version that it starts; what was converted live
+	 * stands on a root that something else has started */
+	if (!*w.root || str_eq(w.root, VERSIONED_PLAIN))
+		return err_set(e, ERR_REFUSED,
+			       "%s was entered live, and was never booted: "
+			       "\"reboot\" proves it, \"edeploy rollback\" "
+			       "goes back",
+			       v->running);
 	booted = versioned_root(v, w.root);
 	if (switch_compare(v->top, w.root, v->running, &same_kernel, &same,
 			   &why) == 0 &&

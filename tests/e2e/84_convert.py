@@ -93,6 +93,10 @@ def falls_back(h):
 def goes_back(h):
     """A version that was good, and is not wanted all the same."""
     h.does("edeploy convert", "converted once more", "stands in it already")
+    h.refuses("edeploy prove", "what no boot has started is not good yet",
+              f"{FROM} was entered live, and was never booted")
+    if not h.boot(ROOT, "the version that was entered live boots"):
+        return
     h.does(PROVED + "edeploy status", "it is good", f"good      {FROM}")
     h.run("echo of the version >/etc/issue; echo last >>/var/lib/db/table")
     h.does("edeploy rollback", "back to the old root", "the old root")

@@ -305,15 +305,18 @@ def prove():
     service = subprocess.Popen(["unshare", "-m", "chroot", disk.root("V2"),
                                 "/usr/bin/busybox", "sleep", "1000"])
     disk.inside("upgrade", "V4", "--live")
-    line = f"{disk.dir}/cmdline"
-    put(line, "quiet edeploy.root=V2 edeploy.gen=7\n")
-    subprocess.run(["mount", "--bind", line, disk.sysroot + "/proc/cmdline"],
-                   check=True)
+    disk.start_as("V2")
     code, out, err = disk.inside("prove")
     check("what no boot has started is not proved by what runs", code == 1 and
           "V4 was entered live, and starts otherwise than V2" in err and
           '"reboot" proves it' in err and disk.cfg()["try"] == "V4", out + err)
-    subprocess.run(["umount", disk.sysroot + "/proc/cmdline"], check=True)
+    for name in ("plain", ""):
+        disk.start_as(name)
+        code, out, err = disk.inside("prove")
+        check(f"nor what was converted live: {name or 'by another grub.cfg'}",
+              code == 1 and "V4 was entered live, and was never booted" in err
+              and disk.cfg()["try"] == "V4", out + err)
+    disk.start_as("V4")
     sick = disk.root("V4", "/etc/edeploy/health.d/sick")
     put(sick, "#!/bin/sh\necho first\necho the last line\nexit 4\n", 0o755)
     put(disk.root("V4", "/etc/edeploy/health.d/off"), "#!/bin/sh\nexit 4\n")

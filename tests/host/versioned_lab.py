@@ -246,12 +246,22 @@ class Lab:
                        check=True)
         for name in ("/dev", "/proc", "/sys"):
             bind(name, name)
+        self.booted = f"{self.dir}/cmdline"
+        self.start_as(version)
+        subprocess.run(["mount", "--bind", self.booted,
+                        sysroot + "/proc/cmdline"], check=True)
         # the command may be built with libraries of this machine
         for name in ("/lib64", "/usr/lib/x86_64-linux-gnu"):
             if os.path.exists(name):
                 bind(os.path.realpath(name), name)
         bind(self.site, "/home/site")
         bind(os.path.dirname(self.edeploy), "/home/program")
+
+    def start_as(self, version):
+        """What the kernel was started with, as GRUB would."""
+        with open(self.booted, "w") as f:
+            f.write(f"quiet edeploy.root={version} edeploy.gen=7\n"
+                    if version else "quiet\n")
 
     def inside(self, *words):
         p = subprocess.run(["chroot", self.sysroot, "/home/program/edeploy",

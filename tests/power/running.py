@@ -53,6 +53,9 @@ class Running(real.Host):
         for name in ("dev", "sys", "run"):
             self.mount("-t", "tmpfs", name, f"{here}/{name}")
         self.mount("--rbind", "/proc", f"{here}/proc")
+        self.booted = f"{self.dir}/cmdline"
+        put(self.booted, "quiet\n")
+        self.mount("--bind", self.booted, f"{here}/proc/cmdline")
         for name, source in (("site", self.site), ("programs", self.programs)):
             os.mkdir(f"{here}/run/{name}")
             self.mount("--bind", source, f"{here}/run/{name}")
@@ -65,6 +68,10 @@ class Running(real.Host):
             ["chroot", here, "/run/programs/tests/roots/roots-daemon"],
             stdout=subprocess.PIPE)
         self.login.stdout.readline()
+
+    def start_as(self, version):
+        """What the kernel was started with, as GRUB would."""
+        put(self.booted, f"quiet edeploy.root={version}\n")
 
     def seen(self):
         """"/" as programs of the host see it. Who comes by its path, from
@@ -116,6 +123,7 @@ class Versioned(Running):
                        f"{here}/{name}")
         self.mount("--bind", f"{self.top}/edeploy", f"{here}/edeploy")
         self.furnish()
+        self.start_as(version)
 
 
 def record_live(t, programs, kind, work):
