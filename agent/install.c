@@ -5,6 +5,7 @@
 #include "lib/clock.h"
 #include "lib/file.h"
 
+#include "roots/grub.h"
 #include "roots/top.h"
 
 #include "agent/boot.h"
@@ -163,7 +164,7 @@ make_bootable(struct deploy *d, const struct script_result *p, struct err *e)
 				     .ctx = d };
 
 	deploy_phase(d, "boot", d->layout.disk);
-	if (boot_args_check(args, "boot arguments", e) < 0 ||
+	if (grub_args_check(args, "boot arguments", e) < 0 ||
 	    (d->layout.version && layout_settle(&d->layout, args, e) < 0))
 		return -1;
 	return boot_install(&o, e);

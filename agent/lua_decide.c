@@ -6,6 +6,8 @@
 #include "lib/file.h"
 #include "lib/text.h"
 
+#include "roots/grub.h"
+
 #include "agent/lua_env.h"
 #include "agent/words.h"
 
@@ -101,12 +103,11 @@ static int
 l_grub_options(lua_State *L)
 {
 	struct script *s = script_of(L);
-	const char *text = luaL_checkstring(L, 1), *at;
+	const char *text = luaL_checkstring(L, 1);
+	struct err e = { 0 };
 
-	for (at = text; *at; at++)
-		if ((unsigned char)*at < 0x20 || *at == 0x7f)
-			return luaL_error(L, "grub_options: one line of "
-					     "printable words is wanted");
+	if (grub_args_check(text, "grub_options", &e) < 0)
+		return luaL_error(L, "%s", e.text);
 	set_text(&s->result->grub_options, text);
 	return 0;
 }

@@ -6,6 +6,8 @@
 #include "lib/text.h"
 #include "lib/value.h"
 
+#include "roots/grub.h"
+
 #include "agent/net.h"
 #include "agent/words.h"
 
@@ -374,25 +376,6 @@ take_word(struct words *w, char *word, struct err *e)
 	return 0;
 }
 
-int
-boot_args_check(const char *text, const char *what, struct err *e)
-{
-	const char *c;
-
-	for (c = text; *c; c++)
-		if (*c < ' ' || *c > '~')
-			return err_set(e, ERR_INPUT,
-				       "%s: byte 0x%02x; boot arguments are "
-				       "printable ASCII on one line",
-				       what, (unsigned char)*c);
-	if (strlen(text) > 2048)
-		return err_set(e, ERR_INPUT,
-			       "%s: longer than the 2,048 bytes that a kernel "
-			       "command line holds",
-			       what);
-	return 0;
-}
-
 /* Cut what stands between the first two pipes out of the text. */
 static int
 take_pipes(struct words *w, char *text, struct err *e)
@@ -410,7 +393,7 @@ take_pipes(struct words *w, char *text, struct err *e)
 	free(w->boot_args);
 	w->boot_args = base_strdup(text_trim(from + 1));
 	memset(from, ' ', (size_t)(to - from) + 1);
-	return boot_args_check(w->boot_args, "kernel words between pipes", e);
+	return grub_args_check(w->boot_args, "kernel words between pipes", e);
 }
 
 static void

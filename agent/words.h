@@ -65,7 +65,4 @@ int words_tree_url_check(const char *url, struct err *e);
 /* A layout's name (agent/layout.h). */
 bool words_layout_ok(const char *text);
 
-/* Boot arguments for an installed system hold printable ASCII only. */
-int boot_args_check(const char *text, const char *what, struct err *e);
-
 #endif

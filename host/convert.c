@@ -65,6 +65,15 @@ step(const struct converting *x, const char *what, struct err *e)
 	return 0;
 }
 
+static int
+refuse(const char *why, struct err *e)
+{
+	return err_set(e, ERR_REFUSED,
+		       "%s. Nothing was changed; this host stays one plain "
+		       "root",
+		       why);
+}
+
 /* ---- what it boots now ---- */
 
 /* Superblock of ext4. Owned. */
@@ -120,6 +129,7 @@ read_start(struct converting *x, struct err *e)
 	AUTO_FREE char *text = NULL;
 	AUTO_CLEAR(buf) args = { 0 };
 	struct utsname u;
+	struct err why = { 0 };
 	char *at, *word;
 
 	uname(&u);
@@ -136,19 +146,12 @@ read_start(struct converting *x, struct err *e)
 		if (!is_boot_loaders(word))
 			buf_printf(&args, "%s%s", args.len ? " " : "", word);
 	x->args = buf_take(&args);
-	return 0;
+	return grub_args_check(x->args, "/proc/cmdline", &why) < 0
+		       ? refuse(why.text, e)
+		       : 0;
 }
 
 /* ---- may it be? ---- */
-
-static int
-refuse(const char *why, struct err *e)
-{
-	return err_set(e, ERR_REFUSED,
-		       "%s. Nothing was changed; this host stays one plain "
-		       "root",
-		       why);
-}
 
 static int
 check_name(const struct converting *x, struct err *e)

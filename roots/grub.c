@@ -11,6 +11,7 @@
 #include "roots/top.h"
 
 #define VERSION_MAX 65536
+#define ARGS_MAX 2048 /* COMMAND_LINE_SIZE of x86 */
 
 void
 grub_print_cfg(const char *uuid, const char *module, struct buf *out)
@@ -74,6 +75,32 @@ grub_print_cfg(const char *uuid, const char *module, struct buf *out)
 		"fi\n"
 		"echo \"edeploy: nothing boots; again in 10 s\"\n"
 		"sleep 10\nreboot\n");
+}
+
+int
+grub_args_check(const char *args, const char *what, struct err *e)
+{
+	const char *c;
+
+	for (c = args; *c; c++)
+		if (*c < ' ' || *c > '~')
+			return err_set(e, ERR_INPUT,
+				       "%s: byte 0x%02x; boot arguments are "
+				       "printable ASCII on one line",
+				       what, (unsigned char)*c);
+	c = strpbrk(args, "\"'\\");
+	if (c)
+		return err_set(e, ERR_INPUT,
+			       "%s: %c in \"%.80s\": GRUB hands no kernel "
+			       "quotes or backslashes as they are; write boot "
+			       "arguments without",
+			       what, *c, args);
+	if (strlen(args) > ARGS_MAX)
+		return err_set(e, ERR_INPUT,
+			       "%s: longer than the 2,048 bytes that a kernel "
+			       "command line holds",
+			       what);
+	return 0;
 }
 
 static int

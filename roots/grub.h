@@ -12,6 +12,12 @@
  * what GRUB reads it with ("ext2", "xfs", "btrfs"). */
 void grub_print_cfg(const char *uuid, const char *module, struct buf *out);
 
+/* Boot arguments as GRUB hands them on: printable ASCII on one line, at most
+ * 2,048 bytes, without quotes and backslashes: GRUB puts a backslash before
+ * each (its grub_create_loader_cmdline), and the kernel's parser knows none, so
+ * a word in quotes would come apart. ERR_INPUT, `what` names them. */
+int grub_args_check(const char *args, const char *what, struct err *e);
+
 /* How one version is started: its kernel and initrd as GRUB sees them
  * ("/edeploy/roots/V/boot/vmlinuz-6.1"), and arguments. ERR_INPUT for a
  * character that no grub.cfg can hold (a line's end, NUL). */

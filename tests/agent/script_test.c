@@ -204,6 +204,8 @@ static const struct {
 	{ "set_role('a', '1', 'no-such')", "No such file", 1, NULL, 0 },
 	{ "set_role('a', '1')", "string expected", 1, NULL, 0 },
 	{ "grub_options('a\\nb')", "one line", 1, NULL, 0 },
+	{ "grub_options('dyndbg=\"file x +p\"')", "quotes", 1, NULL, 0 },
+	{ "grub_options('caf\\u{e9}')", "byte 0xc3", 1, NULL, 0 },
 	{ "tree_from('ftp')", "'rsync' or http://", 1, NULL, 0 },
 	{ "tree_from('http://h/../x')", "without \"..\"", 1, NULL, 0 },
 	{ "tree_from()", "string expected", 1, NULL, 0 },

@@ -98,6 +98,7 @@ static const struct {
 	{ "a | console=ttyS1 | b", CONSOLES, "" },
 	{ "| x", REFUSED, "no second one" },
 	{ "|a\x01|", REFUSED, "0x01" },
+	{ "|a=\"b c\"|", REFUSED, "\" in \"a=\"b c\"\"" },
 	{ "console=tty0 root=x console=ttyS0,115200", CONSOLES,
 	  "console=tty0 console=ttyS0,115200" },
 	{ "quiet ro splash=1", WARNINGS, "0" },

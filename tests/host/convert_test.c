@@ -483,6 +483,13 @@ test_refusals(struct host *h, struct convert *c)
 	CHECK(1, convert(h, c, &e) < 0 && e.kind == ERR_REFUSED);
 	CHECK_SHOW(1, strstr(e.text, "no initrd"), "%s", e.text);
 	rename(away, initrd);
+	lab_file("", "/run/words", "quiet dyndbg=\"file a.c +p\"\n");
+	if (mount("/run/words", "/proc/cmdline", NULL, MS_BIND, NULL) < 0)
+		lab_bail("/proc/cmdline: %s", strerror(errno));
+	CHECK(5, convert(h, c, &e) < 0 && e.kind == ERR_REFUSED);
+	CHECK_SHOW(5, strstr(e.text, "without. Nothing was changed"), "%s",
+		   e.text);
+	umount("/proc/cmdline");
 	h->conf.version = plain;
 	CHECK(2, convert(h, c, &e) < 0 && e.kind == ERR_INPUT);
 	h->conf.version = version;

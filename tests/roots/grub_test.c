@@ -85,6 +85,46 @@ test_refused(void)
 	}
 }
 
+static const struct {
+	const char *args, *say; /* NULL: as they should be */
+} args[] = {
+	{ "", NULL },
+	{ "console=ttyS0,115200n8 panic=10 ds=nocloud-net;s=http://h/x", NULL },
+	{ "root=LABEL=$x a=* b={c}", NULL },
+	{ "dyndbg=\"file a.c +p\"", "w: \" in \"dyndbg=" },
+	{ "a='b'", "w: ' in" },
+	{ "a=b\\c", "w: \\ in" },
+	{ "a\nb", "w: byte 0x0a" },
+	{ "a\x7f", "w: byte 0x7f" },
+	{ "caf\xc3\xa9", "w: byte 0xc3" },
+};
+
+static void
+test_args(void)
+{
+	char word[2050];
+	struct err e = { 0 };
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(args); i++) {
+		int bad = grub_args_check(args[i].args, "w", &e);
+
+		CHECK_SHOW(300 + i,
+			   args[i].say ? bad < 0 && e.kind == ERR_INPUT &&
+						 strstr(e.text, args[i].say)
+				       : bad == 0,
+			   "%s", e.text);
+		e = (struct err){ 0 };
+	}
+	memset(word, 'a', sizeof(word));
+	word[2048] = '\0';
+	CHECK(0, grub_args_check(word, "w", &e) == 0);
+	word[2048] = 'a';
+	word[2049] = '\0';
+	CHECK(1, grub_args_check(word, "w", &e) < 0 &&
+			 strstr(e.text, "2,048 bytes"));
+}
+
 static void
 put(const char *top, const char *name, const char *text)
 {
@@ -150,6 +190,7 @@ main(void)
 {
 	test_kept();
 	test_refused();
+	test_args();
 	test_kernels();
 	return test_end();
 }
