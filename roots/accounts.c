@@ -7,6 +7,7 @@
 
 #include "roots/accounts.h"
 #include "roots/members.h"
+#include "roots/ranges.h"
 
 #define FIELDS_MAX 9
 
@@ -400,6 +401,8 @@ accounts_merge(const char *path, const char *base, const char *ours,
 	bad = merge_lines(&m, &b, &o, &t);
 	if (!bad && m.kind->number)
 		bad = check_numbers(m.kind, buf_text(&m.out), ours, theirs, e);
+	else if (!bad && !m.kind->fields)
+		bad = ranges_check(path, buf_text(&m.out), ours, theirs, e);
 	if (!bad)
 		*out = buf_take(&m.out);
 	buf_clear(&m.out);

@@ -21,7 +21,7 @@ const char *accounts_path(size_t i);
  * by field, where members of a group are a set, and ours win but for numbers.
  * Lines of no account (comments, "+" of NIS) stay as ours has them.
  * *out is owned by the caller. ERR_REFUSED names both sides where one name has
- * two new numbers, or one number two names. */
+ * two new numbers, or one number two names, in a range, too. */
 int accounts_merge(const char *path, const char *base, const char *ours,
 		   const char *theirs, char **out, struct err *e);
 
