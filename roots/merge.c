@@ -87,8 +87,8 @@ settle_conflict(const struct sides *s, struct merge_row *r)
 	if (!s->theirs) {
 		take(r, MERGE_OURS, s->ours, MERGE_ORPHAN);
 	} else if (!s->ours) {
+		/* nor beside: what takes each file of a folder would read it */
 		take(r, MERGE_NONE, NULL, MERGE_UNWANTED);
-		r->beside = !is_folder(s->theirs);
 	} else if (s->ours->type == 'f' && s->theirs->type == 'f' &&
 		   accounts_known(s->path)) {
 		take(r, MERGE_LINES, s->ours, MERGE_KEPT);
@@ -254,7 +254,7 @@ drop_homeless(struct merge_plan *p)
 		struct merge_row *r = &p->row[i];
 		const struct merge_row *up = folder_of(p, i, r->path);
 
-		if (!up || makes_folder(up) || (!is_there(r) && !r->beside))
+		if (!up || makes_folder(up) || !is_there(r))
 			continue;
 		r->content = MERGE_NONE;
 		r->beside = false;

@@ -28,8 +28,7 @@ enum merge_note {
 			   NAME.edeploy-new, which an older one makes room for
 			 */
 	MERGE_LOOKS,    /* both changed mode, owner or attributes: ours stay */
-	MERGE_UNWANTED, /* ours was removed, theirs changed: it stays away,
-			   theirs is beside */
+	MERGE_UNWANTED, /* ours was removed, theirs changed: it stays away */
 	MERGE_ORPHAN    /* theirs removed it, ours was edited: it stays */
 };
 

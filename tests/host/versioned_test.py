@@ -222,7 +222,7 @@ def upgrade():
             "/etc/app.conf.edeploy-new": "port = 1\nnew in V2\n",
             "/etc/both.conf": None, "/etc/mine.conf": "mine\n",
             "/etc/same.conf": "the same, edited\n",
-            "/etc/both.conf.edeploy-new": "both V2\n",
+            "/etc/both.conf.edeploy-new": None,
             "/etc/fstab": lab.FSTAB,
             "/etc/hostname": "host7\n",
             "/usr/sbin/edeploy": "the command of this host\n",
