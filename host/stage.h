@@ -79,6 +79,18 @@ char *stage_dir(const struct stage *s);
  * to s->notes and writes nothing. */
 int stage_merge_look(struct stage *s, struct err *e);
 
+/* The running version's folder `prefix` as it is now; `tell`: notes for what
+ * `strict` leaves behind. Owned by the caller. ERR_SYS, ERR_INPUT. */
+int stage_ours(struct stage *s, const char *prefix, bool tell,
+	       struct manifest **out, struct err *e);
+bool stage_same_file(const struct manifest_entry *a,
+		     const struct manifest_entry *b);
+
+/* Classes that changed (host/stage_classes.c); s->classes are the new tree's.
+ * ERR_REFUSED where edits would be left behind; notes for state that will not
+ * be seen. */
+int stage_classes(struct stage *s, struct err *e);
+
 /* Of what is in a merged folder, without what is nobody's
  * (host/stage_strict.c); `tell`: notes for it. */
 int stage_without_strangers(struct stage *s, struct manifest **ours, bool tell,

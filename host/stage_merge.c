@@ -37,10 +37,9 @@ look_at(const char *root, const char *prefix, struct manifest **out,
 	return walk(&look, out, e);
 }
 
-/* The machine's side. */
-static int
-look_at_ours(struct stage *s, const char *prefix, bool tell,
-	     struct manifest **out, struct err *e)
+int
+stage_ours(struct stage *s, const char *prefix, bool tell,
+	   struct manifest **out, struct err *e)
 {
 	AUTO_FREE char *root = versioned_root(s->on, s->on->running);
 
@@ -49,8 +48,8 @@ look_at_ours(struct stage *s, const char *prefix, bool tell,
 	return s->strict ? stage_without_strangers(s, out, tell, e) : 0;
 }
 
-static bool
-is_same_file(const struct manifest_entry *a, const struct manifest_entry *b)
+bool
+stage_same_file(const struct manifest_entry *a, const struct manifest_entry *b)
 {
 	return a->type == b->type &&
 	       (a->type != 'f' ||
@@ -67,7 +66,7 @@ is_our_own(const struct stage *s, const struct manifest *ours,
 		s->local ? manifest_find(s->local, r->path) : NULL;
 	const struct manifest_entry *is = manifest_find(ours, r->path);
 
-	return was && is && is_same_file(was, is);
+	return was && is && stage_same_file(was, is);
 }
 
 static void
@@ -106,7 +105,7 @@ foretell(struct stage *s, const char *prefix, struct err *e)
 	struct merge_plan plan __attribute__((cleanup(merge_clear))) = { 0 };
 	AUTO(manifest) ours = NULL;
 
-	if (look_at_ours(s, prefix, true, &ours, e) < 0)
+	if (stage_ours(s, prefix, true, &ours, e) < 0)
 		return -1;
 	merge_make(&plan, s->was, ours, s->will, prefix, &s->classes);
 	tell(s, ours, &plan);
@@ -140,7 +139,7 @@ merge(struct stage *s, const char *prefix, struct err *e)
 				       .prefix = prefix,
 				       .bases = bases };
 
-	if (look_at_ours(s, prefix, true, &ours, e) < 0)
+	if (stage_ours(s, prefix, true, &ours, e) < 0)
 		return -1;
 	merge_make(&plan, s->was, ours, s->will, prefix, &s->classes);
 	if (merge_run(&job, e) < 0)
@@ -157,93 +156,6 @@ stage_merge_again(struct stage *s, struct err *e)
 	return late_bring(s->on, s->to, to, e) < 0 ? -1 : 0;
 }
 
-/* ---- what is merged no more ---- */
-
-/* This host's own, or edited here. */
-static bool
-is_edited(const struct stage *s, const struct manifest_entry *is)
-{
-	const struct manifest_entry *was = manifest_find(s->was, is->path);
-	const struct manifest_entry *local =
-		s->local ? manifest_find(s->local, is->path) : NULL;
-
-	if (is->type == 'd' || (local && is_same_file(local, is)))
-		return false;
-	return !was || !is_same_file(was, is);
-}
-
-/* It would stay behind in the version that runs, and go with it. Where state of
- * that name is there already somebody has seen to it. */
-static int
-check_left(const struct stage *s, const struct classes *now,
-	   const struct manifest_entry *is, struct err *e)
-{
-	enum path_class class = classes_of(&s->classes, is->path);
-	AUTO_FREE char *place =
-		base_printf("%s/state/%s", s->on->dir, is->path);
-
-	if (class == CLASS_MERGED ||
-	    classes_of(now, is->path) != CLASS_MERGED || !is_edited(s, is) ||
-	    (class == CLASS_STATE && file_exists(place)))
-		return 0;
-	if (class == CLASS_STATE)
-		return err_set(e, ERR_REFUSED,
-			       "/%s was edited or made here, and is state in "
-			       "%s, which would begin without it: copy it to "
-			       "%s first (and what else is beside it)",
-			       is->path, s->to, place);
-	return err_set(e, ERR_REFUSED,
-		       "/%s was edited or made here, and belongs to the "
-		       "version in %s, which has its own: move it elsewhere "
-		       "first, or make it as %s has it",
-		       is->path, s->to, s->on->running);
-}
-
-static int
-check_folder(struct stage *s, const struct classes *now, const char *prefix,
-	     struct err *e)
-{
-	AUTO(manifest) ours = NULL;
-	size_t i;
-
-	if (look_at_ours(s, prefix, false, &ours, e) < 0)
-		return -1;
-	for (i = 0; i < ours->len; i++)
-		if (path_is_within(ours->entry[i].path, prefix) &&
-		    check_left(s, now, &ours->entry[i], e) < 0)
-			return -1;
-	return 0;
-}
-
-/* The next version may have merged folders of this one in another class. */
-static int
-check_classes(struct stage *s, struct err *e)
-{
-	AUTO_FREE char *root = versioned_root(s->on, s->on->running);
-	AUTO_CLEAR(classes) now = { 0 };
-	size_t i;
-
-	if (classes_of_root(&now, root, e) < 0)
-		return -1;
-	for (i = 0; i < now.len; i++) {
-		bool other = classes_of(&s->classes, now.row[i].path) !=
-			     CLASS_MERGED;
-		size_t k;
-
-		if (!classes_merged_top(&now, i))
-			continue;
-		for (k = 0; !other && k < s->classes.len; k++)
-			other = s->classes.row[k].class != CLASS_MERGED &&
-				path_is_below(s->classes.row[k].path,
-					      now.row[i].path) &&
-				classes_of(&now, s->classes.row[k].path) ==
-					CLASS_MERGED;
-		if (other && check_folder(s, &now, now.row[i].path, e) < 0)
-			return -1;
-	}
-	return 0;
-}
-
 int
 stage_merge(struct stage *s, struct err *e)
 {
@@ -254,7 +166,7 @@ stage_merge(struct stage *s, struct err *e)
 	/* the next upgrade's base: once merged, they are this machine's */
 	if (pristine_keep(tree, record, e) < 0 ||
 	    classes_of_root(&s->classes, tree, e) < 0 ||
-	    check_classes(s, e) < 0 ||
+	    stage_classes(s, e) < 0 ||
 	    late_keep(s->on, s->to, &s->classes, e) < 0 ||
 	    each_merged(s, merge, e) < 0)
 		return -1;

@@ -677,13 +677,18 @@ def other_class():
     host's part of it is not left behind without a word."""
     def change(tree):
         put(f"{tree}/usr/share/edeploy/classes", "edeploy-classes 1\n"
-            "versioned etc/ver\nstate etc/lets\nversioned etc/vend\n")
+            "versioned etc/ver\nstate etc/lets\nversioned etc/vend\n"
+            "versioned var/lib/rows\nmerged opt\nversioned var/lib/none\n")
+        put(f"{tree}/var/lib/rows/f", "f\n", mtime=10**18)
+        put(f"{tree}/opt/f", "f\n", mtime=10**18)
         put(f"{tree}/etc/lets/README", "read me\n", mtime=10**18)
         put(f"{tree}/etc/vend/f", "f\n", mtime=10**18)
 
     disk.publish("V9", change)
     put(disk.root("V7", "/etc/lets/live/cert"), "cert\n")
     put(disk.root("V7", "/etc/vend/mine"), "mine\n")
+    for name in ("/var/lib/rows/mine", "/opt/mine"):
+        put(disk.state(name), "mine\n")
     for words, see_to_it in (
             ("/etc/lets/live/cert was edited or made here, and is state in V9",
              lambda: put(disk.state("/etc/lets/live/cert"), "cert\n")),
@@ -699,6 +704,11 @@ def other_class():
     check("until somebody has seen to it", code == 0 and
           "state etc/lets\n" in open(disk.root("V9.mounts")).read() and
           disk.cfg()["try"] == "V9", out + err)
+    told = " ".join(out.split())
+    check("state that it will not see is told", all(
+        f"{p}: state until now, and V9 has its own: what this host has stays "
+        f"in /edeploy/state/{p}," in told for p in ("opt", "var/lib/rows")) and
+          told.count("state until now") == 2, out)
     disk.call("rollback")
 
 
