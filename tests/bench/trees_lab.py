@@ -62,6 +62,8 @@ class Lab:
             run("ip", "-n", ns, "addr", "add", f"{address}/24", "dev", "v0")
             run("ip", "-n", ns, "link", "set", "v0", "up")
             run("ip", "-n", ns, "link", "set", "lo", "up")
+        run("ip", "netns", "exec", self.client, sys.executable,
+            f"{HERE}/trees_card.py", "v0")
 
     def close(self):
         for server in self.servers:
