@@ -55,12 +55,28 @@ know(struct base *b)
 	}
 }
 
+/* What the file system of the folder gives as a time to what changes now. A
+ * base that is elsewhere is not linked. One that has no nameless files is not
+ * asked: it may be another machine's, with a clock of its own. */
+static struct timespec
+clock_of(int dirfd)
+{
+	AUTO_CLOSE int fd =
+		openat(dirfd, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+	struct stat st;
+
+	return fd < 0 || fstat(fd, &st) < 0 ? (struct timespec){ 0 }
+					    : st.st_ctim;
+}
+
 static int
 look_through(struct job *j, struct err *e)
 {
 	struct walk_opts w = { .dir = j->o->base, .threads = j->threads };
 	struct base *b = &j->base;
 
+	if (j->into >= 0)
+		b->since = clock_of(j->into);
 	if (walk(&w, &b->m, e) < 0)
 		return -1;
 	snprintf(b->root, sizeof(b->root), "%s", b->m->root);

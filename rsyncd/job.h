@@ -49,7 +49,8 @@ struct base {
 	/* all that follows is there after base_ready */
 	struct reading *reading;
 	struct manifest *m;
-	struct timespec since; /* when its record was written; 0: never */
+	struct timespec since; /* when its record was written, or it began to be
+				  looked through; 0: nobody knows */
 	struct holders h;
 	uint8_t *state;  /* of a content */
 	uint32_t *right; /* of a content: an entry that holds it */
@@ -160,7 +161,7 @@ int base_share(struct job *j, struct err *e);
 /* link.c: will link_untouched do something? Then what it may bring is marked
  * `linking`, until link_end. */
 void link_begin(struct job *j);
-/* What nobody has touched since it was recorded: in a thread of its own. */
+/* What nobody has touched since it was hashed: in a thread of its own. */
 int link_untouched(struct job *j, struct err *e);
 void link_end(struct job *j);
 /* link_read.c: the same for pull_opts.hash_all, all of it read; what became no

@@ -1,8 +1,8 @@
-/* Files of the base that nobody has touched since the pull that hashed them
- * become ours as the same inode, and their bytes are not read again: the
- * kernel moves an inode's ctime with whatever is changed of it, bytes, owner,
- * attributes or links, and nobody can move it back. What does not show that is
- * left to share.c, which hashes. */
+/* Files of the base that nobody has touched since they were hashed, by the pull
+ * that recorded them or by this one, become ours as the same inode, and their
+ * bytes are not read again: the kernel moves an inode's ctime with whatever is
+ * changed of it, bytes, owner, attributes or links, and nobody can move it
+ * back. What does not show that is left to share.c, which hashes. */
 #include <errno.h>
 #include <unistd.h>
 
