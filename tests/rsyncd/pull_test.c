@@ -252,6 +252,15 @@ check_share_of(void)
 			   "%s", rows[i].path);
 }
 
+/* A record as if another key had signed it. */
+static void
+other_key(char *seal)
+{
+	char *id = strstr(seal, "\nkey ") + 5;
+
+	*id = *id == '0' ? '1' : '0';
+}
+
 /* A base whose record is damaged, or signed by nobody who is trusted, is
  * looked through. */
 static void
@@ -274,7 +283,7 @@ check_records(void)
 		if (i == 0)
 			text[100] = '\0';
 		else /* another key's id */
-			strstr(text, "\nkey ")[5] ^= 1;
+			other_key(text);
 		shop_must(file_write(seal, text, strlen(text), 0644, &e), &e);
 		PULLED(i, &a, &r, &e);
 		CHECK(i, equal("w", "t2") && r.way == PULL_DELTA);
@@ -367,8 +376,12 @@ check_untouched(void)
 static enum pull_share
 change_between(void *ctx, const char *path)
 {
+	static bool done;
+
 	(void)ctx;
-	if (str_eq(path, "usr/share/f9")) {
+	/* asked again when others work already */
+	if (!done && str_eq(path, "usr/share/f9")) {
+		done = true;
 		noise("b1", path, 100 + 997 * 9, 79, 0);
 		same_times("b1");
 	}
@@ -485,7 +498,7 @@ check_older(void)
 	OLDER(0, &a, &r, &e);
 	CHECK(0, equal("s", "t3"));
 	shop_must(file_read(seal, SEAL_TEXT_MAX, &text, NULL, &e), &e);
-	strstr(text, "\nkey ")[5] ^= 1;
+	other_key(text);
 	shop_must(file_write(seal, text, strlen(text), 0644, &e), &e);
 	OLDER(1, &a, &r, &e);
 	a = (struct ask){
