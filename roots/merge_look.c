@@ -1,19 +1,6 @@
-#include <string.h>
-
-#include "lib/base.h"
-
 #include "rsyncd/walk.h"
 
 #include "roots/merge_look.h"
-
-static bool
-is_above(const char *path, const char *other)
-{
-	size_t len = strlen(path);
-
-	return str_eq(path, ".") ||
-	       (strncmp(path, other, len) == 0 && other[len] == '/');
-}
 
 static bool
 skip(void *ctx, const char *path)
@@ -21,11 +8,11 @@ skip(void *ctx, const char *path)
 	const struct classes *c = ctx;
 	size_t i;
 
-	if (classes_of(c, path) == CLASS_MERGED)
+	if (str_eq(path, ".") || classes_of(c, path) == CLASS_MERGED)
 		return false;
 	for (i = 0; i < c->len; i++)
 		if (c->row[i].class == CLASS_MERGED &&
-		    is_above(path, c->row[i].path))
+		    path_is_below(c->row[i].path, path))
 			return false;
 	return true;
 }

@@ -75,7 +75,7 @@ look_through(struct job *j, struct err *e)
 	struct walk_opts w = { .dir = j->o->base, .threads = j->threads };
 	struct base *b = &j->base;
 
-	if (j->into >= 0)
+	if (j->into >= 0 && !j->o->dry_run)
 		b->since = clock_of(j->into);
 	if (walk(&w, &b->m, e) < 0)
 		return -1;
