@@ -246,9 +246,9 @@ class Lab:
                        check=True)
         for name in ("/dev", "/proc", "/sys"):
             bind(name, name)
-        self.booted = f"{self.dir}/cmdline"
+        self.cmdline = f"{self.dir}/cmdline"
         self.start_as(version)
-        subprocess.run(["mount", "--bind", self.booted,
+        subprocess.run(["mount", "--bind", self.cmdline,
                         sysroot + "/proc/cmdline"], check=True)
         # the command may be built with libraries of this machine
         for name in ("/lib64", "/usr/lib/x86_64-linux-gnu"):
@@ -259,7 +259,7 @@ class Lab:
 
     def start_as(self, version):
         """What the kernel was started with, as GRUB would."""
-        with open(self.booted, "w") as f:
+        with open(self.cmdline, "w") as f:
             f.write(f"quiet edeploy.root={version} edeploy.gen=7\n"
                     if version else "quiet\n")
 

@@ -53,9 +53,9 @@ class Running(real.Host):
         for name in ("dev", "sys", "run"):
             self.mount("-t", "tmpfs", name, f"{here}/{name}")
         self.mount("--rbind", "/proc", f"{here}/proc")
-        self.booted = f"{self.dir}/cmdline"
-        put(self.booted, "quiet\n")
-        self.mount("--bind", self.booted, f"{here}/proc/cmdline")
+        self.cmdline = f"{self.dir}/cmdline"
+        put(self.cmdline, "quiet\n")
+        self.mount("--bind", self.cmdline, f"{here}/proc/cmdline")
         for name, source in (("site", self.site), ("programs", self.programs)):
             os.mkdir(f"{here}/run/{name}")
             self.mount("--bind", source, f"{here}/run/{name}")
@@ -71,7 +71,7 @@ class Running(real.Host):
 
     def start_as(self, version):
         """What the kernel was started with, as GRUB would."""
-        put(self.booted, f"quiet edeploy.root={version}\n")
+        put(self.cmdline, f"quiet edeploy.root={version}\n")
 
     def seen(self):
         """"/" as programs of the host see it. Who comes by its path, from
